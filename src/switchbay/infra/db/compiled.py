@@ -1,0 +1,67 @@
+"""SQL text of SQLAlchemy Core statements, compiled once and kept.
+
+Statements that a room builds once, at import, cost one dictionary look-up here. Column types are chosen so that the
+drivers' own values fit (text, integers, bytes, booleans), so no processors run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
+from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from switchbay.infra.db.door import Engine, Params, Statement, Value
+
+DIALECTS: Mapping[Engine, Dialect] = {
+    "sqlite": cast("Dialect", pysqlite.dialect(paramstyle="qmark")),
+    "postgresql": cast("Dialect", postgresql_asyncpg.dialect()),  # type: ignore[no-untyped-call]  # untyped upstream
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    compiler: SQLCompiler
+    text: str
+    names: tuple[str, ...]
+    defaults: Mapping[str, Value]
+    expands: bool
+
+
+@lru_cache(maxsize=1024)
+def _compile(statement: Statement, engine: Engine) -> _Compiled:
+    compiler = statement.compile(dialect=DIALECTS[engine])
+    required = {bind.key for bind in compiler.binds.values() if bind.required}
+    defaults = {name: value for name, value in compiler.params.items() if name not in required}
+    return _Compiled(
+        compiler,
+        str(compiler),
+        tuple(compiler.positiontup or ()),
+        defaults,
+        bool(compiler.post_compile_params),
+    )
+
+
+def render(statement: Statement, params: Params | None, engine: Engine) -> tuple[str, Sequence[Value]]:
+    """Return the text and the positional values to run ``statement`` with ``params`` on ``engine``."""
+    compiled = _compile(statement, engine)
+    values: Params = compiled.defaults if params is None else {**compiled.defaults, **params}
+    if compiled.expands:
+        state = compiled.compiler.construct_expanded_state(dict(values))
+        expanded: Mapping[str, Any] = state.parameters
+        return state.statement, [expanded[name] for name in state.positiontup or ()]
+    return compiled.text, cast("Sequence[Value]", [values[name] for name in compiled.names])
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier for either engine."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def type_name(column: "sa.Column[Any]", engine: Engine) -> str:
+    """The SQL name of a column's type."""
+    return column.type.compile(dialect=DIALECTS[engine])

@@ -1,0 +1,168 @@
+"""What every HTTP route shares: bounded bodies, JSON in and out, one shape of errors, request ids.
+
+No answer is ever a bare 500 with a trace: what is not an ``AppError`` is logged with the request's id and answered as
+``internal_error``.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.jsonvalue import JsonValue
+
+JSON = "application/json"
+T = TypeVar("T")
+_log = structlog.get_logger("web")
+_encoder = msgspec.json.Encoder()
+
+
+def json_bytes(value: object) -> bytes:
+    """Encode a JSON value, compact, UTF-8."""
+    return _encoder.encode(value)
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer JSON with the plain media type that existing clients insist on."""
+    return Response(_encoder.encode(value), status, headers, media_type=JSON)
+
+
+def error_response(error: AppError) -> Response:
+    """Answer an error in the shape of the management API."""
+    return json_response(error.to_json(), error.kind.http_status, retry_headers(error))
+
+
+def retry_headers(error: AppError) -> dict[str, str]:
+    """``Retry-After`` (seconds) where the error carries one, and the challenge of a 401 (RFC 9110 §11.6.1)."""
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.kind is Kind.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the request's body; refuse it with 413 as soon as it is larger than ``limit`` bytes."""
+    declared = request.headers.get("content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> AppError:
+    return AppError(Kind.TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes.", {"limit": limit})
+
+
+def decode_json(body: bytes) -> JsonValue:
+    """Parse a body as JSON of any shape."""
+    try:
+        value: JsonValue = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_json(str(error)) from error
+    return value
+
+
+def malformed_json(reason: str) -> AppError:
+    """The error for a body that is not JSON."""
+    return AppError(Kind.INVALID, "malformed_json", "The body is not valid JSON.", {"reason": reason})
+
+
+def decode_as(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    """Parse a body into a typed value; a wrong type is ``invalid_body`` with the place where it stands."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise AppError(Kind.INVALID, "invalid_body", f"The body does not fit: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed_json(str(error)) from error
+
+
+async def read_json(request: Request, limit: int) -> JsonValue:
+    """Read a bounded body and parse it as JSON."""
+    return decode_json(await read_body(request, limit))
+
+
+def client_address(request: Request) -> str | None:
+    """The peer's IP address, as the server sees it (behind trusted proxies: as they say)."""
+    return request.client.host if request.client else None
+
+
+_STATUS_KINDS = {kind.http_status: kind for kind in Kind}
+_STATUS_CODES = {404: "route_unknown", 405: "method_not_allowed"}
+
+
+async def answer_app_error(_request: Request, error: Exception) -> Response:
+    """Exception handler for ``AppError``."""
+    if not isinstance(error, AppError):
+        raise TypeError(type(error).__name__)
+    return error_response(error)
+
+
+async def answer_http_exception(_request: Request, error: Exception) -> Response:
+    """Exception handler for what the router itself refuses."""
+    if not isinstance(error, HTTPException):
+        raise TypeError(type(error).__name__)
+    kind = _STATUS_KINDS.get(error.status_code, Kind.INVALID)
+    code = _STATUS_CODES.get(error.status_code, "request_refused")
+    refused = AppError(
+        kind,
+        code,
+        {404: "There is nothing here.", 405: "This method is not allowed here."}.get(
+            error.status_code, str(error.detail)
+        ),
+    )
+    response = error_response(refused)
+    response.status_code = error.status_code
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+class OuterMiddleware:
+    """Outermost layer: a request id on every answer, and no exception ever reaches the server."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode("ascii"))]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            _log.info("client went away", path=scope["path"], request_id=request_id)
+        except Exception:  # noqa: BLE001 - the last resort: logged, and answered as internal_error
+            _log.exception("request failed", path=scope["path"], method=scope["method"], request_id=request_id)
+            if not started:
+                failed = AppError(
+                    Kind.INTERNAL,
+                    "internal_error",
+                    "The server failed; the log has the details.",
+                    {"request_id": request_id},
+                )
+                await error_response(failed)(scope, receive, send_with_id)

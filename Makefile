@@ -1,0 +1,55 @@
+# The commands of this repository. "make demo" and "make test" are all that a newcomer needs.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types format audit soak bench lock clean
+BIN := .venv/bin
+ONCE ?=
+ARGS ?=
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## Make the virtual environment with the locked dependencies
+
+.venv/.ready: requirements-dev.lock pyproject.toml tools/setup.sh
+	@tools/setup.sh
+
+demo: .venv/.ready ## Run the whole flow, from a manifest to signed webhooks (ONCE=1: stop after it)
+	@$(BIN)/python -m examples.demo $(if $(filter-out 0,$(ONCE)),--once) $(ARGS)
+
+test: check ## Run every check and test, on SQLite and PostgreSQL
+
+check: .venv/.ready
+	@$(MAKE) --no-print-directory lint types
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term:skip-covered $(ARGS)
+	@tools/coverage_of_changes.sh
+	@$(MAKE) --no-print-directory audit
+
+lint: .venv/.ready ## Check style, format and the order of the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/.ready ## Check types, strictly
+	$(BIN)/mypy
+
+format: .venv/.ready ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+audit: .venv/.ready ## Ask for known vulnerabilities of the dependencies
+	@$(BIN)/python tools/audit.py
+
+bench: .venv/.ready ## Measure speed, latency and memory on this machine
+	$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/.ready ## Load the server while killing it, and count what arrives
+	$(BIN)/python -m bench.soak $(ARGS)
+
+lock: .venv/.ready ## Renew the lock files (needs uv)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		pyproject.toml -o requirements.lock
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .demo var .coverage* coverage.xml .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

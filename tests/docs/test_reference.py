@@ -76,11 +76,12 @@ def test_no_error_code_is_documented_that_does_not_exist() -> None:
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:
-    missing = []
-    for document in [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)\s]*)?\)", document.read_text()):
-            if not (document.parent / target).exists():
-                missing.append(f"{document.relative_to(_ROOT)} -> {target}")
+    missing = [
+        f"{document.relative_to(_ROOT)} -> {target}"
+        for document in [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md")]
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)\s]*)?\)", document.read_text())
+        if not (document.parent / target).exists()
+    ]
     assert missing == []
 
 

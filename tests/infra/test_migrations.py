@@ -1,0 +1,67 @@
+"""The migrations build exactly the schema that the rooms declare, on both engines, and twice is the same as once."""
+
+import asyncio
+import importlib
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from switchbay.infra.db import metadata
+from switchbay.infra.db.migrate import current_revision, head_revision, migrate
+
+for _tables in sorted((Path(__file__).parent.parent.parent / "src" / "switchbay").glob("*/tables.py")):
+    importlib.import_module(f"switchbay.{_tables.parent.name}.tables")
+
+
+def _differences(connection: sa.Connection) -> list[str]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": False})
+    return [str(difference) for difference in compare_metadata(context, metadata)]
+
+
+def _look(connection: sa.Connection) -> tuple[list[str], str | None]:
+    return _differences(connection), current_revision(connection)
+
+
+async def _inspect(url: str) -> tuple[list[str], str | None]:
+    if url.startswith("sqlite"):
+        sync = sa.create_engine(url)
+        try:
+            with sync.connect() as connection:
+                return _look(connection)
+        finally:
+            sync.dispose()
+    engine = create_async_engine(sa.make_url(url).set(drivername="postgresql+asyncpg"))
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_look)
+    finally:
+        await engine.dispose()
+
+
+async def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
+    differences, revision = await _inspect(database_url)
+    assert differences == []
+    assert revision == head_revision()
+
+
+async def test_migrating_again_changes_nothing(database_url: str) -> None:
+    await asyncio.to_thread(migrate, database_url)
+    differences, revision = await _inspect(database_url)
+    assert (differences, revision) == ([], head_revision())
+
+
+async def test_two_nodes_that_start_together_migrate_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    results = await asyncio.gather(*(asyncio.to_thread(migrate, url) for _ in range(2)), return_exceptions=True)
+    assert results == [None, None]
+    assert await _inspect(url) == ([], head_revision())
+
+
+@pytest.mark.parametrize("table", sorted(metadata.tables))
+def test_every_table_begins_its_key_with_the_account(table: str) -> None:
+    key = [column.name for column in metadata.tables[table].primary_key.columns]
+    assert key[0] == "account_id"

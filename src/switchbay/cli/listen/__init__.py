@@ -1,0 +1,1 @@
+"""``switchbay listen``: an https endpoint for webhooks that shows and checks what arrives."""

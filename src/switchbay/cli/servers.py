@@ -1,0 +1,143 @@
+"""Running HTTP servers inside a command: sockets opened first, one set of signal handlers, a graceful end."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Coroutine, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from switchbay.kit.errors import AppError, Kind
+
+T = TypeVar("T")
+_KEEP_ALIVE_SECONDS = 75
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the fast event loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def open_sockets(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address that ``host`` stands for, all on one port; port 0 picks a free one.
+
+    Nothing is started before the port is ours, so that a taken port is told at once and in words.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise AppError(
+            Kind.INVALID, "listen_address_unknown", f"{host!r} is not an address to listen on: {error.strerror}."
+        ) from error
+    opened: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in dict.fromkeys(found):
+            listener = _listen(family, (address[0], port, *address[2:]))
+            port = listener.getsockname()[1]
+            opened.append(listener)
+    except OSError as error:
+        for listener in opened:
+            listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AppError(
+                Kind.CONFLICT, "port_taken", f"Port {port} on {host} is taken by another program.", {"port": port}
+            ) from error
+        reason = error.strerror or str(error)
+        raise AppError(Kind.INVALID, "listen_failed", f"Cannot listen on {host}, port {port}: {reason}.") from error
+    return opened
+
+
+def _listen(family: int, address: tuple[Any, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(2048)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One application on its sockets. ``trusted_proxies`` are the peers whose X-Forwarded-For is believed."""
+
+    app: ASGIApp
+    sockets: Sequence[socket.socket]
+    tls: ssl.SSLContext | None = None
+    trusted_proxies: Sequence[str] = ()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs several of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def _server(site: Site, grace_seconds: int) -> _Server:
+    context = site.tls
+    config = uvicorn.Config(
+        site.app,
+        loop="none",
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(site.trusted_proxies),
+        forwarded_allow_ips=list(site.trusted_proxies),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=grace_seconds,
+        ssl_context_factory=None if context is None else (lambda _config, _default: context),
+    )
+    return _Server(config)
+
+
+async def serve_until(sites: Sequence[Site], stop: asyncio.Event, grace_seconds: int = 10) -> None:
+    """Serve all sites until ``stop`` is set; then take no more requests and finish those under way."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    servers = [_server(site, grace_seconds) for site in sites]
+    running = [
+        asyncio.create_task(server.serve(list(site.sockets))) for server, site in zip(servers, sites, strict=True)
+    ]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*running)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: asyncio.Event) -> Generator[None, None, None]:
+    """Set ``stop`` at SIGINT or SIGTERM; a second signal of the same kind acts as if this were not here."""
+    loop = asyncio.get_running_loop()
+
+    def asked(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,90 @@
+"""Applying the remedies of a report: JSON Patch (RFC 6902), of which reports use four operations."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Final
+
+from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.pointer import from_pointer, resolve, to_index
+from switchbay.manifest.domain.checking import check_value
+from switchbay.manifest.domain.findings import Finding, Patch
+from switchbay.manifest.domain.model import Options
+
+MAX_ROUNDS: Final = 20
+
+
+def apply_patch(value: JsonValue, patch: Patch) -> JsonValue:
+    """The value after all operations of a patch; raises LookupError, the value untouched, when one has no target."""
+    result = deepcopy(value)
+    for operation in patch.operations:
+        path = str(operation["path"])
+        kind = operation["op"]
+        if kind == "remove":
+            result = _remove(result, path)
+        elif kind == "replace":
+            resolve(result, path)
+            result = _put(_remove(result, path), path, deepcopy(operation["value"])) if path else operation["value"]
+        elif kind == "add":
+            result = _put(result, path, deepcopy(operation["value"]))
+        else:
+            source = str(operation["from"])
+            taken = deepcopy(resolve(result, source))
+            result = _put(_remove(result, source) if kind == "move" else result, path, taken)
+    return result
+
+
+def apply_fixes(value: JsonValue, issues: Sequence[Finding]) -> JsonValue:
+    """The document with the patches of a report applied, last ones first so that no index shifts under another.
+
+    A patch whose target another one took away is left out; a new check tells whether it is still needed.
+    """
+    for issue in reversed(issues):
+        if isinstance(issue.fix, Patch):
+            try:
+                value = apply_patch(value, issue.fix)
+            except LookupError:
+                continue
+    return value
+
+
+def fix_all(value: JsonValue, options: Options) -> JsonValue:
+    """The document after checking and patching in turns until no finding offers a patch any more."""
+    for _ in range(MAX_ROUNDS):
+        issues = check_value(value, options, {}).issues
+        better = apply_fixes(value, issues)
+        if better == value:
+            return value
+        value = better
+    return value
+
+
+def _parent(value: JsonValue, path: str) -> tuple[JsonValue, str]:
+    steps = path.rpartition("/")
+    return resolve(value, steps[0]), from_pointer("/" + steps[2])[0]
+
+
+def _remove(value: JsonValue, path: str) -> JsonValue:
+    if not path:
+        return None
+    parent, step = _parent(value, path)
+    if isinstance(parent, list):
+        del parent[to_index(step, len(parent))]
+    elif isinstance(parent, dict) and step in parent:
+        del parent[step]
+    else:
+        raise LookupError(f"nothing stands at {path!r}")
+    return value
+
+
+def _put(value: JsonValue, path: str, item: JsonValue) -> JsonValue:
+    if not path:
+        return item
+    parent, step = _parent(value, path)
+    match parent:
+        case list():
+            parent.insert(len(parent) if step == "-" else to_index(step, len(parent) + 1), item)
+        case dict():
+            parent[step] = item
+        case _:
+            raise LookupError(f"nothing can stand at {path!r}")
+    return value

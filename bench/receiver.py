@@ -117,9 +117,9 @@ class _Connection(asyncio.Protocol):
             self._transport.write(_OK if self._book.note(body, self._signature) else _FORBIDDEN)
 
 
-async def _serve(port: int, certificate: str, key: str) -> None:
+async def _serve(port: int, certificate: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(certificate)
     book = _Book()
     server = await asyncio.get_running_loop().create_server(lambda: _Connection(book), "127.0.0.1", port, ssl=context)
     print("ready", flush=True)
@@ -132,9 +132,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--certificate", required=True)
-    parser.add_argument("--key", required=True)
     given = parser.parse_args()
-    uvloop.run(_serve(given.port, given.certificate, given.key))
+    uvloop.run(_serve(given.port, given.certificate))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         default="info", description="Least level that is logged."
     )
     log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or for programs.")
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token that /metrics asks for; empty: there is no /metrics."
+    )
 
     session_seconds: int = Field(default=28_800, ge=660, description="Lifetime of a login; refresh starts it anew.")
     login_failures: int = Field(default=5, ge=1, description="Failed logins of one user before the wait begins.")

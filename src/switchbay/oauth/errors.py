@@ -1,0 +1,50 @@
+"""The errors of the oauth room that other rooms and routes see. Those of the token endpoint are in ``protocol``."""
+
+from switchbay.kit.errors import AppError, Kind
+
+
+def app_token_missing() -> AppError:
+    """No application token came with the request."""
+    return AppError(Kind.UNAUTHENTICATED, "app_token_missing", "The Authorization header carries no application token.")
+
+
+def app_token_invalid() -> AppError:
+    """One answer for every reason: an attacker learns nothing from it. The reason is in the log."""
+    return AppError(
+        Kind.UNAUTHENTICATED,
+        "app_token_invalid",
+        "The application token is expired, forged, of another account, or its application is disabled.",
+    )
+
+
+def consumer_token_missing() -> AppError:
+    """No consumer token came with the request."""
+    return AppError(Kind.UNAUTHENTICATED, "consumer_token_missing", "The request carries no consumer token.")
+
+
+def consumer_token_invalid() -> AppError:
+    """One answer for every reason, as with application tokens."""
+    return AppError(
+        Kind.UNAUTHENTICATED,
+        "consumer_token_invalid",
+        "The consumer token is expired, forged, or of another account.",
+    )
+
+
+def scope_missing(scope: str) -> AppError:
+    """The application token is good, but does not allow this."""
+    return AppError(
+        Kind.FORBIDDEN, "scope_missing", f"The application token lacks the scope {scope}.", {"scope": scope}
+    )
+
+
+def consumer_id_invalid(reason: str) -> AppError:
+    """The connector's own id of a consumer cannot be taken."""
+    return AppError(Kind.INVALID, "consumer_id_invalid", f"The ext_consumer_id {reason}.")
+
+
+def keys_unavailable() -> AppError:
+    """The signing keys changed faster than they could be read; trying again is safe."""
+    return AppError(
+        Kind.UNAVAILABLE, "keys_unavailable", "The signing keys are changing at this moment. Try again.", retry_after=1
+    )

@@ -1,0 +1,110 @@
+"""The wire routes of the authorization server and of consumer identity: parse, call the service, render.
+
+Paths are those that existing connectors call. The token endpoint answers errors as RFC 6749 §5.2 prescribes; the
+others in the common shape.
+"""
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from switchbay.infra.web import JSON, client_address, decode_as, json_response, read_body, retry_headers
+from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.ids import is_account_id
+from switchbay.oauth.protocol.rfc6749_client_authentication import read_credentials
+from switchbay.oauth.protocol.rfc6749_client_credentials import check_grant_type
+from switchbay.oauth.protocol.rfc6749_errors import TokenRequestRefused
+from switchbay.oauth.protocol.rfc6749_parameters import read_parameters, read_version
+from switchbay.oauth.service import OAuth
+
+BODY_LIMIT = 16_384
+KEYS_MAX_AGE = 60
+_NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_TOKEN_ERRORS = {
+    Kind.TOO_LARGE: "invalid_request",
+    Kind.UNAVAILABLE: "temporarily_unavailable",
+}
+_log = structlog.get_logger("oauth")
+
+
+class _ConsumerBody(msgspec.Struct, frozen=True):
+    ext_consumer_id: str | int
+
+
+_consumer_decoder = msgspec.json.Decoder(_ConsumerBody)
+
+
+def routes(service: OAuth, *, query_credentials: bool = True) -> list[BaseRoute]:
+    """The routes. ``query_credentials`` tells whether the token endpoint accepts parameters in the query."""
+
+    async def answer_token(request: Request, version: int | None) -> Response:
+        account_id = request.path_params["account"]
+        try:
+            return await _issue(service, request, account_id, version, query_credentials=query_credentials)
+        except TokenRequestRefused as refused:
+            _log.info(
+                "token request refused",
+                account=account_id if is_account_id(account_id) else None,
+                error=refused.error,
+                reason=refused.reason,
+                address=client_address(request),
+            )
+            return json_response(refused.body(), refused.status, {**_NOT_STORED, **refused.headers()})
+        except AppError as error:
+            if error.kind not in _TOKEN_ERRORS:
+                raise
+            body = {"error": _TOKEN_ERRORS[error.kind], "error_description": error.message}
+            return json_response(body, error.kind.http_status, {**_NOT_STORED, **retry_headers(error)})
+
+    async def post_token(request: Request) -> Response:
+        return await answer_token(request, None)
+
+    async def post_token_v2(request: Request) -> Response:
+        return await answer_token(request, 2)
+
+    async def post_consumer(request: Request) -> Response:
+        account_id = request.path_params["account"]
+        token = await service.verify_app_token(account_id, request.headers.get("authorization"))
+        body = decode_as(await read_body(request, BODY_LIMIT), _consumer_decoder)
+        made = await service.consumer_identity(account_id, token, body.ext_consumer_id)
+        return json_response({"token": made.reveal()}, 201, _NOT_STORED)
+
+    async def get_all_keys(_request: Request) -> Response:
+        return _key_set(await service.publish_all_keys())
+
+    async def get_account_keys(request: Request) -> Response:
+        return _key_set(await service.publish_account_keys(request.path_params["account"]))
+
+    return [
+        Route("/sentinel/api/account/{account}/app/token", post_token, methods=["POST"]),
+        Route("/sentinel/api/v2/account/{account}/app/token", post_token_v2, methods=["POST"]),
+        Route("/sentinel/api/account/{account}/jwks", get_account_keys, methods=["GET"]),
+        Route("/sentinel/well-known/jwks", get_all_keys, methods=["GET"]),
+        Route("/.well-known/jwks.json", get_all_keys, methods=["GET"]),
+        Route("/api/account/{account}/consumer", post_consumer, methods=["POST"]),
+    ]
+
+
+async def _issue(
+    service: OAuth, request: Request, account_id: str, version: int | None, *, query_credentials: bool
+) -> Response:
+    query: bytes = request.scope["query_string"]
+    body = await read_body(request, BODY_LIMIT)
+    parameters = read_parameters(query, request.headers.get("content-type"), body, query_credentials=query_credentials)
+    asked_version = read_version(query) if version is None else version
+    check_grant_type(parameters)
+    presented = read_credentials(request.headers.getlist("authorization"), parameters)
+    issued = await service.client_credentials(account_id, presented, parameters.get("scope"), version=asked_version)
+    answer = {
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "scope": issued.scope,
+    }
+    return json_response(answer, 200, _NOT_STORED)
+
+
+def _key_set(document: bytes) -> Response:
+    return Response(document, 200, {"Cache-Control": f"public, max-age={KEYS_MAX_AGE}"}, media_type=JSON)

@@ -1,0 +1,250 @@
+"""Issuing and verifying application and consumer tokens."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from switchbay.apps.public import Client
+from switchbay.infra.db import Database
+from switchbay.infra.machine import Clock, Randomness
+from switchbay.infra.vault import Vault
+from switchbay.kit.ids import is_account_id
+from switchbay.kit.secret import Secret
+from switchbay.oauth.domain import (
+    APP_PURPOSES,
+    CONSUMER_PURPOSES,
+    AppToken,
+    ConsumerToken,
+    IssuedAppToken,
+    KeyPurpose,
+)
+from switchbay.oauth.errors import (
+    app_token_invalid,
+    app_token_missing,
+    consumer_token_invalid,
+    consumer_token_missing,
+    scope_missing,
+)
+from switchbay.oauth.protocol import app_token, consumer_identity
+from switchbay.oauth.protocol.rfc6749_client_authentication import Presented
+from switchbay.oauth.protocol.rfc6749_client_credentials import check_client, choose_scope, render_scope
+from switchbay.oauth.protocol.rfc6749_errors import invalid_client
+from switchbay.oauth.protocol.rfc6750_bearer import LONGEST_TOKEN, read_bearer
+from switchbay.oauth.protocol.rfc7515_signature import TokenRefused, read_kid, sign, verify
+from switchbay.oauth.service.keyring import KeyRing
+from switchbay.oauth.service.memory import BoundedCache
+
+YEAR_SECONDS = 31_536_000
+REVERIFY_MS = 60_000
+MOST_VERIFIED = 50_000
+_VERSIONS = {1: KeyPurpose.APP_V1, 2: KeyPurpose.APP_V2}
+_log = structlog.get_logger("oauth")
+
+
+class AccountDirectory(Protocol):
+    """What this room asks the accounts room."""
+
+    async def get_account(self, account_id: str) -> object:
+        """The account; raises the error ``account_unknown``."""
+        ...
+
+
+class ClientDirectory(Protocol):
+    """What this room asks the apps room."""
+
+    async def find_client(self, account_id: str, client_id: str) -> Client | None:
+        """The installed application with this client id, enabled or not."""
+        ...
+
+    async def check_secret(self, client: Client, presented: str) -> bool:
+        """Whether this is a valid secret of the client; takes the same time for every wrong one."""
+        ...
+
+    async def burn_secret_check(self, presented: str) -> None:
+        """The work of ``check_secret`` for a client that does not exist."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _VerifiedApp:
+    token: AppToken
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class _VerifiedConsumer:
+    token: ConsumerToken
+    until: int
+
+
+class OAuth:
+    """The authorization server's service.
+
+    A verified token is remembered by its SHA-256 for at most a minute; then its key is looked up again, so that a key
+    that was taken away stops verifying. Whether the application is still there and enabled is asked every time.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        randomness: Randomness,
+        vault: Vault,
+        accounts: AccountDirectory,
+        apps: ClientDirectory,
+        *,
+        token_seconds: int = 3_600,
+        consumer_token_seconds: int = YEAR_SECONDS,
+    ) -> None:
+        self._clock = clock
+        self._accounts = accounts
+        self._apps = apps
+        self._token_seconds = token_seconds
+        self._consumer_token_seconds = consumer_token_seconds
+        self._keys = KeyRing(db, clock, randomness, vault)
+        self._app_tokens: BoundedCache[bytes, _VerifiedApp] = BoundedCache(MOST_VERIFIED)
+        self._consumer_tokens: BoundedCache[bytes, _VerifiedConsumer] = BoundedCache(MOST_VERIFIED)
+
+    # Issuing
+
+    async def client_credentials(
+        self, account_id: str, presented: Presented, scope: str | None = None, *, version: int = 1
+    ) -> IssuedAppToken:
+        """An application token for the client that these credentials prove (RFC 6749 §4.4).
+
+        Raises ``TokenRequestRefused``. Unknown account, unknown client and wrong secret are one answer.
+        """
+        client = await self.authenticate_client(account_id, presented)
+        check_client(enabled=client.enabled, grant_types=client.grant_types)
+        granted = choose_scope(scope, client.scope)
+        signing = await self._keys.get_signing_key(account_id, _VERSIONS[version])
+        claims = app_token.make_claims(account_id, client.client_id, granted, self._clock.now_ms(), self._token_seconds)
+        return IssuedAppToken(sign(claims, signing.kid, signing.key), self._token_seconds, render_scope(granted))
+
+    async def authenticate_client(self, account_id: str, presented: Presented) -> Client:
+        """The client that these credentials prove, enabled or not. Raises ``TokenRequestRefused``."""
+        secret = presented.client_secret.reveal()
+        client = None
+        if is_account_id(account_id) and presented.plausible:
+            client = await self._apps.find_client(account_id, presented.client_id)
+        if client is None:
+            await self._apps.burn_secret_check(secret)
+            raise invalid_client("client_unknown")
+        if not await self._apps.check_secret(client, secret):
+            raise invalid_client("secret_wrong")
+        return client
+
+    async def consumer_identity(self, account_id: str, token: AppToken, ext_consumer_id: str | int) -> Secret:
+        """A consumer token for the connector's own id of a consumer.
+
+        Raises ``scope_missing`` and ``consumer_id_invalid``.
+        """
+        if token.account_id != account_id:
+            raise app_token_invalid()
+        if consumer_identity.SCOPE not in token.scope:
+            raise scope_missing(consumer_identity.SCOPE)
+        ext_id = consumer_identity.read_ext_consumer_id(ext_consumer_id)
+        consumer_id = consumer_identity.make_consumer_id(await self._keys.get_identity_key(account_id), ext_id)
+        signing = await self._keys.get_signing_key(account_id, KeyPurpose.CONSUMER)
+        claims = consumer_identity.make_claims(
+            account_id, ext_id, consumer_id, self._clock.now_ms(), self._consumer_token_seconds
+        )
+        return Secret(sign(claims, signing.kid, signing.key))
+
+    # Verifying
+
+    async def verify_app_token(self, account_id: str, authorization: str | None) -> AppToken:
+        """The application token in an ``Authorization`` header, with or without ``Bearer``.
+
+        Raises ``app_token_missing`` and ``app_token_invalid``. A scope that the application has lost since is left out.
+        """
+        text = read_bearer(authorization)
+        if not text:
+            raise app_token_missing()
+        if len(text) > LONGEST_TOKEN or not text.isascii():
+            raise app_token_invalid()
+        digest = hashlib.sha256(text.encode("ascii")).digest()
+        verified = self._app_tokens.get(digest)
+        now = self._clock.now_ms()
+        if verified is None or now >= verified.until or verified.token.account_id != account_id:
+            verified = await self._verify_app(account_id, text, now)
+            self._app_tokens.put(digest, verified)
+        token = verified.token
+        client = await self._apps.find_client(account_id, token.client_id)
+        if client is None or not client.enabled:
+            raise app_token_invalid()
+        if client.installation_id == token.installation_id and token.scope <= client.scope:
+            return token
+        return replace(token, installation_id=client.installation_id, scope=token.scope & client.scope)
+
+    async def _verify_app(self, account_id: str, text: str, now: int) -> _VerifiedApp:
+        try:
+            claims = app_token.judge_claims(await self._open(account_id, text, APP_PURPOSES), account_id, now)
+        except TokenRefused as refused:
+            _log.info("application token refused", reason=str(refused))
+            raise app_token_invalid() from refused
+        client = await self._apps.find_client(account_id, claims.azp)
+        if client is None:
+            _log.info("application token refused", reason="app_gone", account=account_id)
+            raise app_token_invalid()
+        token = AppToken(
+            account_id=account_id,
+            client_id=claims.azp,
+            installation_id=client.installation_id,
+            scope=frozenset(claims.scope.split()),
+            expires_at=claims.exp * 1000,
+        )
+        return _VerifiedApp(token, min(token.expires_at, now + REVERIFY_MS))
+
+    async def verify_consumer_token(self, account_id: str, header: str | None) -> ConsumerToken:
+        """The consumer token in an ``X-LP-ON-BEHALF`` header, with or without ``Bearer``.
+
+        Raises ``consumer_token_missing`` and ``consumer_token_invalid``.
+        """
+        text = read_bearer(header)
+        if not text:
+            raise consumer_token_missing()
+        if len(text) > LONGEST_TOKEN or not text.isascii():
+            raise consumer_token_invalid()
+        digest = hashlib.sha256(text.encode("ascii")).digest()
+        verified = self._consumer_tokens.get(digest)
+        now = self._clock.now_ms()
+        if verified is None or now >= verified.until or verified.token.account_id != account_id:
+            verified = await self._verify_consumer(account_id, text, now)
+            self._consumer_tokens.put(digest, verified)
+        return verified.token
+
+    async def _verify_consumer(self, account_id: str, text: str, now: int) -> _VerifiedConsumer:
+        try:
+            payload = await self._open(account_id, text, CONSUMER_PURPOSES)
+            claims = consumer_identity.judge_claims(payload, account_id, now)
+        except TokenRefused as refused:
+            _log.info("consumer token refused", reason=str(refused))
+            raise consumer_token_invalid() from refused
+        token = ConsumerToken(account_id, claims.ext_consumer_id, claims.lp_consumer_id, claims.exp * 1000)
+        return _VerifiedConsumer(token, min(token.expires_at, now + REVERIFY_MS))
+
+    async def _open(self, account_id: str, text: str, purposes: frozenset[KeyPurpose]) -> bytes:
+        """The payload of a token that a key of this account and of one of these purposes signed."""
+        kid = read_kid(text)
+        if not is_account_id(account_id):
+            raise TokenRefused("account_wrong")
+        found = await self._keys.find_verification_key(account_id, kid)
+        if found is None:
+            raise TokenRefused("key_unknown")
+        if found.purpose not in purposes:
+            raise TokenRefused("key_of_another_purpose")
+        return verify(text, found.key)
+
+    # Publishing
+
+    async def publish_account_keys(self, account_id: str) -> bytes:
+        """The JWK Set of one account. Raises ``account_unknown``."""
+        await self._accounts.get_account(account_id)
+        return await self._keys.render_account_keys(account_id)
+
+    async def publish_all_keys(self) -> bytes:
+        """The JWK Set of all accounts, bounded to the newest thousand keys."""
+        return await self._keys.render_all_keys()

@@ -1,0 +1,339 @@
+"""Outbound calls: resolve, check, connect to the checked address, ask, read; connections are kept and used again."""
+
+import asyncio
+import re
+import ssl
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from switchbay.infra.egress.addresses import AddressGuard, is_loopback, parse_networks, plain
+from switchbay.infra.egress.http1 import Connection, Reply
+from switchbay.infra.egress.resolver import Lookup, Resolver, system_lookup
+from switchbay.infra.egress.targets import BadUrl, Target, parse_target
+from switchbay.kit.errors import AppError, Kind
+
+Headers = Sequence[tuple[str, str]]
+_Slot = tuple[str, str, int, str]
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_IDLE_SECONDS = 30.0
+_MOST_IDLE = 512
+_MOST_ADDRESSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call went.
+
+    ``failure`` is None when a whole response arrived, or as much of its body as the limit allows (``truncated``);
+    else a stable word: ``bad_url``, ``http_refused``, ``dns``, ``blocked_address``, ``connect_timeout``, ``connect``,
+    ``tls``, ``response_timeout``, ``connection_closed``, ``protocol``, ``response_head_too_large``. What had arrived by
+    then is in the other fields. ``connect_ms`` is None when a kept connection was used.
+    """
+
+    status: int | None
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
+    truncated: bool
+    failure: str | None
+    detail: str | None
+    connect_ms: int | None
+    total_ms: int
+    address: str | None
+
+
+class _Failed(Exception):
+    """A call that ends before a response: the word, and the detail for people."""
+
+    def __init__(self, failure: str, detail: str, address: str | None = None) -> None:
+        super().__init__(detail)
+        self.failure = failure
+        self.detail = detail
+        self.address = address
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise AppError(
+                Kind.INVALID,
+                "egress_ca_file_unreadable",
+                "The file of additional certificate authorities cannot be read.",
+                {"file": str(ca_file), "reason": str(error)},
+            ) from error
+    return context
+
+
+def _encode(method: Literal["POST", "GET"], target: Target, headers: Headers, body: bytes) -> bytes:
+    lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"]
+    for name, value in headers:
+        if not _HEADER_NAME.fullmatch(name) or _FORBIDDEN_IN_VALUE.search(value):
+            raise ValueError(f"header {name!r} cannot be sent")
+        lines.append(f"{name}: {value}\r\n")
+    if method == "POST":
+        lines.append(f"Content-Length: {len(body)}\r\n")
+    lines.append("\r\n")
+    return "".join(lines).encode() + body
+
+
+class Egress:
+    """Calls addresses that others chose. Make one per process, on the event loop that uses it."""
+
+    def __init__(
+        self,
+        allow: Sequence[str] = (),
+        ca_file: Path | None = None,
+        *,
+        dev_loopback: bool = False,
+        lookup: Lookup = system_lookup,
+        idle_seconds: float = _IDLE_SECONDS,
+    ) -> None:
+        """``allow``: networks in CIDR form; ``dev_loopback``: this machine may be called, over plain http too."""
+        self._guard = AddressGuard(parse_networks(allow), loopback=dev_loopback)
+        self._dev_loopback = dev_loopback
+        self._tls = _tls_context(ca_file)
+        self._resolver = Resolver(lookup)
+        self._idle_seconds = idle_seconds
+        self._idle: OrderedDict[_Slot, deque[Connection]] = OrderedDict()
+        self._idle_count = 0
+        self._busy: set[Connection] = set()
+        self._tidy: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def post(
+        self,
+        url: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        connect_seconds: float,
+        response_seconds: float,
+        response_bytes: int,
+    ) -> Outcome:
+        """POST ``body``. Expected failures are in the outcome."""
+        return await self._call("POST", url, headers, body, connect_seconds, response_seconds, response_bytes)
+
+    async def get(
+        self, url: str, headers: Headers, *, connect_seconds: float, response_seconds: float, response_bytes: int
+    ) -> Outcome:
+        """GET ``url``. Expected failures are in the outcome."""
+        return await self._call("GET", url, headers, b"", connect_seconds, response_seconds, response_bytes)
+
+    async def close(self) -> None:
+        """Close every connection; calls under way end with ``connection_closed``."""
+        self._closed = True
+        if self._tidy is not None:
+            self._tidy.cancel()
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.abort()
+        self._idle.clear()
+        self._idle_count = 0
+        for connection in tuple(self._busy):
+            connection.abort()
+        self._resolver.close()
+        await asyncio.sleep(0)  # let the transports tell their protocols
+
+    # One call
+
+    async def _call(
+        self,
+        method: Literal["POST", "GET"],
+        url: str,
+        headers: Headers,
+        body: bytes,
+        connect_seconds: float,
+        response_seconds: float,
+        response_bytes: int,
+    ) -> Outcome:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        connect_ms: int | None = None
+        address: str | None = None
+        try:
+            target = parse_target(url)
+            request = _encode(method, target, headers, body)
+            deadline = began + connect_seconds
+            addresses = await self._addresses(target, deadline)
+            connection, address = self._take_idle(target, addresses)
+            if connection is not None:
+                reply = await self._exchange(connection, request, response_seconds, response_bytes)
+                if reply.failure != "connection_closed" or reply.received:
+                    self._give_back(target, address, connection)
+                    return _outcome(reply, None, began, clock(), address)
+                # The server had closed the kept connection just before the request: once more, over a new one.
+                began = clock()
+                deadline = began + connect_seconds
+            connection, address = await self._connect(target, addresses, deadline)
+            connect_ms = _ms(began, clock())
+            reply = await self._exchange(connection, request, response_seconds, response_bytes)
+            self._give_back(target, address, connection)
+            return _outcome(reply, connect_ms, began, clock(), address)
+        except BadUrl as error:
+            failed = _Failed("bad_url", str(error))
+        except _Failed as error:
+            failed = error
+        return _outcome(
+            Reply(failure=failed.failure, detail=failed.detail), None, began, clock(), failed.address or address
+        )
+
+    async def _exchange(
+        self, connection: Connection, request: bytes, response_seconds: float, response_bytes: int
+    ) -> Reply:
+        done = connection.exchange(request, response_bytes)
+        self._busy.add(connection)
+        try:
+            async with asyncio.timeout(response_seconds):
+                return await done
+        except TimeoutError:
+            reply = connection.partial()
+            reply.failure = "response_timeout"
+            reply.detail = f"no whole response within {response_seconds:g} s"
+            return reply
+        finally:
+            self._busy.discard(connection)
+            if not connection.is_reusable:
+                connection.abort()
+
+    # Addresses
+
+    async def _addresses(self, target: Target, deadline: float) -> list[str]:
+        loop = asyncio.get_running_loop()
+        found = self._resolver.known(target.host, loop.time())
+        if found is None:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    found = await self._resolver.resolve(target.host, target.port)
+            except TimeoutError as error:
+                raise _Failed("dns", "the name was not resolved in time") from error
+            except (OSError, UnicodeError) as error:
+                raise _Failed("dns", str(error)) from error
+        permitted = [address for address in found if self._guard.permits(address)]
+        if not permitted:
+            raise _Failed(
+                "blocked_address", "the name leads to no address that may be called", found[0] if found else None
+            )
+        if target.scheme == "http":
+            permitted = [address for address in permitted if self._dev_loopback and is_loopback(address)]
+            if not permitted:
+                raise _Failed("http_refused", "plain http is only for this machine, in development mode")
+        return permitted
+
+    # Connections
+
+    async def _connect(self, target: Target, addresses: list[str], deadline: float) -> tuple[Connection, str]:
+        if self._closed:
+            raise _Failed("connect", "outbound calls are closed")
+        loop = asyncio.get_running_loop()
+        candidates = addresses[:_MOST_ADDRESSES]
+        for rest in range(len(candidates), 0, -1):
+            address = candidates[-rest]
+            # An address that does not answer leaves time for the next one.
+            until = loop.time() + (deadline - loop.time()) / rest
+            try:
+                return await self._open(target, address, until), address
+            except _Failed:
+                if rest == 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _open(self, target: Target, address: str, until: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        secure = target.scheme == "https"
+        try:
+            async with asyncio.timeout_at(until):
+                # The address is a literal, so nothing is resolved a second time.
+                _, connection = await loop.create_connection(
+                    Connection,
+                    str(plain(address)) if "%" not in address else address,
+                    target.port,
+                    ssl=self._tls if secure else None,
+                    server_hostname=target.host if secure else None,
+                )
+                return connection
+        except TimeoutError as error:
+            raise _Failed("connect_timeout", "no connection in time", address) from error
+        except ssl.SSLError as error:
+            raise _Failed("tls", _tls_reason(error), address) from error
+        except OSError as error:
+            raise _Failed("connect", error.strerror or str(error) or type(error).__name__, address) from error
+
+    def _take_idle(self, target: Target, addresses: list[str]) -> tuple[Connection | None, str | None]:
+        if not self._idle:
+            return None, None
+        oldest = asyncio.get_running_loop().time() - self._idle_seconds
+        for address in addresses:
+            slot = (*target.origin, address)
+            kept = self._idle.get(slot)
+            while kept:
+                connection = kept.pop()
+                self._idle_count -= 1
+                if not kept:
+                    del self._idle[slot]
+                if connection.is_reusable and connection.idle_since >= oldest:
+                    return connection, address
+                connection.abort()
+        return None, None
+
+    def _give_back(self, target: Target, address: str | None, connection: Connection) -> None:
+        if address is None or self._closed or not connection.is_reusable:
+            connection.abort()
+            return
+        loop = asyncio.get_running_loop()
+        slot = (*target.origin, address)
+        connection.idle_since = loop.time()
+        self._idle.setdefault(slot, deque()).append(connection)
+        self._idle.move_to_end(slot)
+        self._idle_count += 1
+        while self._idle_count > _MOST_IDLE:
+            first, kept = next(iter(self._idle.items()))
+            kept.popleft().abort()
+            self._idle_count -= 1
+            if not kept:
+                del self._idle[first]
+        if self._tidy is None:
+            self._tidy = loop.call_later(self._idle_seconds, self._close_idle)
+
+    def _close_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - self._idle_seconds
+        for slot, kept in tuple(self._idle.items()):
+            while kept and (kept[0].idle_since <= oldest or not kept[0].is_reusable):
+                kept.popleft().abort()
+                self._idle_count -= 1
+            if not kept:
+                del self._idle[slot]
+        self._tidy = loop.call_later(self._idle_seconds, self._close_idle) if self._idle else None
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate was not accepted: {error.verify_message}"
+    return error.reason or str(error)
+
+
+def _ms(start: float, end: float) -> int:
+    return max(0, round((end - start) * 1000))
+
+
+def _outcome(reply: Reply, connect_ms: int | None, began: float, ended: float, address: str | None) -> Outcome:
+    return Outcome(
+        reply.status,
+        tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers),
+        bytes(reply.body),
+        reply.truncated,
+        reply.failure,
+        reply.detail,
+        connect_ms,
+        _ms(began, ended),
+        address,
+    )

@@ -1,0 +1,187 @@
+"""One HTTP/1.1 connection of a client (RFC 9112): sends a request, reads a bounded response.
+
+The parser is llhttp's. Everything that a server may send is bounded: the head (with all interim responses), the body
+that is kept, the bytes that are taken altogether.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import httptools
+
+MAX_HEAD_BYTES = 32 * 1024
+_MAX_HEADERS = 200
+_SWITCHING_PROTOCOLS = 101
+_FIRST_FINAL = 200
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a server has answered so far. ``failure`` is the word for what broke it."""
+
+    status: int | None = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    truncated: bool = False
+    failure: str | None = None
+    detail: str | None = None
+    received: int = 0
+    """Bytes that have arrived since the request."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection that carries one request at a time."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._reply = Reply()
+        self._done: asyncio.Future[Reply] | None = None
+        self._body_limit = 0
+        self._head_bytes = 0
+        self._head_done = False
+        self._open = False
+        self._keep = False
+        self.idle_since = 0.0
+
+    # What the pool and the client ask
+
+    @property
+    def is_reusable(self) -> bool:
+        """Tell whether another request may go over this connection."""
+        return self._open and self._keep and self._done is None
+
+    def exchange(self, request: bytes, body_limit: int) -> "asyncio.Future[Reply]":
+        """Send a request; the future gives the reply, whole or broken off. It never raises."""
+        if self._transport is None:
+            raise RuntimeError("not connected")
+        self._parser = httptools.HttpResponseParser(self)
+        self._reply = Reply()
+        self._body_limit = body_limit
+        self._head_bytes = 0
+        self._head_done = False
+        self._keep = False
+        self._done = asyncio.get_running_loop().create_future()
+        done = self._done
+        if self._open:
+            self._transport.write(request)
+        else:
+            self._finish("connection_closed", "the connection was closed before the request")
+        return done
+
+    def partial(self) -> Reply:
+        """What has arrived up to now."""
+        return self._reply
+
+    def abort(self) -> None:
+        """Close at once, without ceremony."""
+        self._open = False
+        self._keep = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError(type(transport).__name__)
+        self._transport = transport
+        self._open = True
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a response, or bytes that nobody asked for."""
+        if self._done is None or self._parser is None:
+            self.abort()
+            return
+        self._reply.received += len(data)
+        if not self._head_done:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._finish("protocol", "the server switched protocols")
+        except httptools.HttpParserError as error:
+            # Callbacks that have already ended the exchange make the parser stop as well.
+            self._finish("protocol", str(error) or type(error).__name__)
+        else:
+            self._check_limits()
+
+    def _check_limits(self) -> None:
+        if self._done is None:
+            return
+        if not self._head_done and self._head_bytes > MAX_HEAD_BYTES:
+            self._finish("response_head_too_large", f"more than {MAX_HEAD_BYTES} bytes of head")
+        elif self._reply.received > 2 * self._body_limit + 4 * MAX_HEAD_BYTES:
+            self._reply.truncated = True  # framing without content: endless chunk extensions or trailers
+            self._finish(None, None)
+
+    def eof_received(self) -> bool:
+        """The server is done sending."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; a body that ends with the connection is whole now."""
+        self._open = False
+        self._keep = False
+        if self._done is None:
+            return
+        if exc is None and self._head_done and not self._has_framing():
+            self._finish(None, None)
+        else:
+            self._finish("connection_closed", str(exc) if exc else "the server closed the connection")
+
+    def _has_framing(self) -> bool:
+        return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._reply.headers)
+
+    # llhttp's callbacks
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer, which is not kept."""
+        if self._head_done:
+            return
+        if len(self._reply.headers) >= _MAX_HEADERS:
+            self._finish("response_head_too_large", f"more than {_MAX_HEADERS} headers")
+            return
+        self._reply.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: of an interim response (forgotten) or of the final one."""
+        if self._parser is None or self._done is None:
+            return
+        status = self._parser.get_status_code()
+        if status == _SWITCHING_PROTOCOLS:
+            self._finish("protocol", "the server switched protocols")
+        elif status < _FIRST_FINAL:
+            self._reply.headers.clear()
+        else:
+            self._reply.status = status
+            self._head_done = True
+
+    def on_body(self, data: bytes) -> None:
+        """A part of the body: kept up to the limit, then the exchange is over."""
+        if self._done is None:
+            return
+        room = self._body_limit - len(self._reply.body)
+        self._reply.body += data[:room]
+        if len(data) > room:
+            self._reply.truncated = True
+            self._finish(None, None)
+
+    def on_message_complete(self) -> None:
+        """The response is complete."""
+        if self._done is None or self._parser is None or not self._head_done:
+            return
+        self._keep = bool(self._parser.should_keep_alive())
+        self._finish(None, None)
+
+    def _finish(self, failure: str | None, detail: str | None) -> None:
+        done, self._done = self._done, None
+        if done is None:
+            return
+        self._reply.failure = failure
+        self._reply.detail = detail
+        if not done.done():
+            done.set_result(self._reply)
+        if not self._keep:
+            self.abort()

@@ -10,7 +10,7 @@ from switchbay.kit.pointer import Path
 from switchbay.manifest.domain import placeholders
 from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.check import Check, kind_of, listed, patch_move, patch_remove, shown_text
-from switchbay.manifest.domain.kinds import Kind, Schema, anchored, no_match, nullable, wrong_type
+from switchbay.manifest.domain.kinds import CONTROL, Kind, Schema, anchored, no_match, nullable, wrong_type
 from switchbay.manifest.domain.records import is_extension
 
 _FIELD_NAME: Final = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -64,7 +64,7 @@ class HeaderName:
             "type": "string",
             "maxLength": words.MAX_HEADER_NAME,
             "pattern": anchored(_FIELD_NAME),
-            "allOf": no_match(placeholders.IN_ADDRESS, anchored(_reserved_pattern())),
+            "allOf": no_match(CONTROL, placeholders.IN_ADDRESS, anchored(_reserved_pattern())),
         }
 
 

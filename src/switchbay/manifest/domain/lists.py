@@ -8,7 +8,7 @@ from switchbay.kit.pointer import Path
 from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.addresses import RedirectUri
 from switchbay.manifest.domain.check import Check, listed, patch_add, patch_remove, patch_replace, show
-from switchbay.manifest.domain.kinds import Schema, anchored, read_string, wrong_type
+from switchbay.manifest.domain.kinds import CONTROL, Schema, anchored, no_match, read_string, wrong_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,4 +208,9 @@ class Scope:
     def schema(self) -> Schema:
         """The documented scope, any number of times; what an operator registers beside it is not in the schema."""
         scope = words.SCOPE.replace(".", r"\.")
-        return {"type": "string", "maxLength": self.limit, "pattern": anchored(f" *(?:{scope}(?: +{scope})*)? *")}
+        return {
+            "type": "string",
+            "maxLength": self.limit,
+            "pattern": anchored(f" *(?:{scope}(?: +{scope})*)? *"),
+            "allOf": no_match(CONTROL),
+        }

@@ -98,8 +98,8 @@ def _response_types(check: Check, members: _Members, grants: Sequence[str] | Non
     given = members.strings("response_types")
     if members.is_absent("response_types") and grants is not None:
         default = ["code"] if "authorization_code" in grants else []
-        reason = "the authorization code is asked for with code" if default else "no grant type has an answer to choose"
-        check.add_default(("response_types",), [*default], reason)
+        if default:
+            check.add_default(("response_types",), [*default], "the authorization code is asked for with code")
         return default
     if "code" in given and grants is not None and "authorization_code" not in grants:
         at = members.place_of("response_types", "code")

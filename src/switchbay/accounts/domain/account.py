@@ -1,0 +1,51 @@
+"""An account (a brand, a site) and the settings that its administrators may change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from switchbay.accounts import errors
+from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
+
+TTR_NAMES = ("URGENT", "NORMAL", "PRIORITIZED")
+DEFAULT_TTR_SECONDS: Mapping[str, int] = {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600}
+_LONGEST_TTR_SECONDS = 30 * 24 * 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account with its settings.
+
+    ``ttr_seconds`` gives the response target of each of ``TTR_NAMES``; ``reveal_client_secret`` says whether an
+    application's secret can be read again after its installation; ``messaging_enabled`` is what feature grants tell.
+    """
+
+    account_id: str
+    name: str
+    created_at: int
+    signature_algorithm: SignatureAlgorithm
+    signature_encoding: SignatureEncoding
+    reveal_client_secret: bool
+    messaging_enabled: bool
+    ttr_seconds: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What to change of an account; None leaves a setting as it is, ``ttr_seconds`` may name some targets only."""
+
+    name: str | None = None
+    signature_algorithm: SignatureAlgorithm | None = None
+    signature_encoding: SignatureEncoding | None = None
+    reveal_client_secret: bool | None = None
+    messaging_enabled: bool | None = None
+    ttr_seconds: Mapping[str, int] | None = None
+
+
+def merged_ttr(current: Mapping[str, int], change: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the response targets after ``change``; refuse unknown names and spans outside 1 second to 30 days."""
+    for name, seconds in change.items():
+        if name not in TTR_NAMES:
+            raise errors.account_setting_invalid("ttr_seconds", f"the targets are {', '.join(TTR_NAMES)}.")
+        if not 1 <= seconds <= _LONGEST_TTR_SECONDS:
+            raise errors.account_setting_invalid("ttr_seconds", f"{name} must be 1 to {_LONGEST_TTR_SECONDS} seconds.")
+    return {**current, **change}

@@ -1,0 +1,44 @@
+"""The door of the accounts room: accounts, users and roles, sessions, the directory, the audit log."""
+
+from switchbay.accounts.domain.account import Account, AccountChange
+from switchbay.accounts.domain.audit import AuditEntry, AuditFilter, AuditPage
+from switchbay.accounts.domain.directory import SERVICES, base_uris
+from switchbay.accounts.domain.people import (
+    OPERATOR,
+    Actor,
+    Principal,
+    Role,
+    User,
+    UserChange,
+    actor_of,
+    operator,
+    require,
+)
+from switchbay.accounts.domain.sessions import Login, Session
+from switchbay.accounts.service import Accounts
+from switchbay.accounts.service.passwords import Passwords
+from switchbay.accounts.store.audit import record_audit
+
+__all__ = [
+    "OPERATOR",
+    "SERVICES",
+    "Account",
+    "AccountChange",
+    "Accounts",
+    "Actor",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditPage",
+    "Login",
+    "Passwords",
+    "Principal",
+    "Role",
+    "Session",
+    "User",
+    "UserChange",
+    "actor_of",
+    "base_uris",
+    "operator",
+    "record_audit",
+    "require",
+]

@@ -1,0 +1,155 @@
+"""Accounts and their settings."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+from switchbay.accounts import errors
+from switchbay.accounts.domain.account import DEFAULT_TTR_SECONDS, Account, AccountChange, merged_ttr
+from switchbay.accounts.domain.directory import base_uris
+from switchbay.accounts.domain.names import checked_name
+from switchbay.accounts.domain.people import Actor
+from switchbay.accounts.service.means import Means, UseCases
+from switchbay.accounts.store import accounts as store
+from switchbay.accounts.store.audit import record_audit
+from switchbay.infra.db import Tx, UniqueViolation
+from switchbay.kit.ids import is_account_id
+from switchbay.kit.jsonvalue import JsonValue
+
+_FRESH_SECONDS = 2.0
+_MOST_CACHED = 10_000
+
+
+class AccountBook(UseCases):
+    """Creates, reads and changes accounts. Reads are at most two seconds old."""
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._cached: OrderedDict[str, tuple[float, Account]] = OrderedDict()
+
+    async def create_account(self, account_id: str, name: str, actor: Actor) -> Account:
+        """Create an account; this is an operator's act. Raises ``account_id_invalid``, ``account_exists``."""
+        if not is_account_id(account_id):
+            raise errors.account_id_invalid()
+        now = self._means.clock.now_ms()
+        account = Account(
+            account_id=account_id,
+            name=checked_name("account name", name),
+            created_at=now,
+            signature_algorithm=self._means.signature_algorithm,
+            signature_encoding=self._means.signature_encoding,
+            reveal_client_secret=False,
+            messaging_enabled=True,
+            ttr_seconds=DEFAULT_TTR_SECONDS,
+        )
+
+        async def create(tx: Tx) -> None:
+            await store.insert_account(tx, account)
+            await record_audit(
+                tx,
+                account_id=account_id,
+                actor=actor,
+                action="account.create",
+                object_type="account",
+                object_id=account_id,
+                at=now,
+                detail={"name": account.name},
+            )
+
+        try:
+            await self._means.db.write(create)
+        except UniqueViolation as taken:
+            raise errors.account_exists() from taken
+        return account
+
+    async def find_account(self, account_id: str) -> Account | None:
+        """Read an account, at most two seconds old."""
+        if not is_account_id(account_id):
+            return None
+        now = self._means.clock.monotonic()
+        cached = self._cached.get(account_id)
+        if cached is not None and 0 <= now - cached[0] < _FRESH_SECONDS:
+            self._cached.move_to_end(account_id)
+            return cached[1]
+        account = await self._means.db.read(lambda tx: store.find_account(tx, account_id))
+        if account is not None:
+            self._cached[account_id] = (now, account)
+            self._cached.move_to_end(account_id)
+            if len(self._cached) > _MOST_CACHED:
+                self._cached.popitem(last=False)
+        return account
+
+    async def get_account(self, account_id: str) -> Account:
+        """Read an account, at most two seconds old. Raises ``account_unknown``."""
+        account = await self.find_account(account_id)
+        if account is None:
+            raise errors.account_unknown()
+        return account
+
+    async def list_accounts(self) -> list[Account]:
+        """Read every account of the installation, by id."""
+        return await self._means.db.read(store.list_accounts)
+
+    async def update_account(self, account_id: str, change: AccountChange, actor: Actor) -> Account:
+        """Change settings of an account. Raises ``account_unknown``, ``name_invalid``, ``account_setting_invalid``."""
+        if not is_account_id(account_id):
+            raise errors.account_unknown()
+        now = self._means.clock.now_ms()
+
+        async def update(tx: Tx) -> Account:
+            before = await store.lock_account(tx, account_id)
+            if before is None:
+                raise errors.account_unknown()
+            after = _changed(before, change)
+            detail = _differences(before, after)
+            if detail:
+                await store.save_account(tx, after)
+                tx.on_commit(lambda: self._forget(account_id))
+                await record_audit(
+                    tx,
+                    account_id=account_id,
+                    actor=actor,
+                    action="account.update",
+                    object_type="account",
+                    object_id=account_id,
+                    at=now,
+                    detail=detail,
+                )
+            return after
+
+        return await self._means.db.write(update)
+
+    def _forget(self, account_id: str) -> None:
+        self._cached.pop(account_id, None)
+
+    @property
+    def public_address(self) -> str:
+        """The ``host[:port]`` at which clients reach every service."""
+        return self._means.public_address
+
+    def base_uris(self, account_id: str) -> list[dict[str, str]]:
+        """The directory of an account."""
+        return base_uris(account_id, self._means.public_address)
+
+
+def _changed(before: Account, change: AccountChange) -> Account:
+    after = before
+    if change.name is not None:
+        after = replace(after, name=checked_name("account name", change.name))
+    if change.signature_algorithm is not None:
+        after = replace(after, signature_algorithm=change.signature_algorithm)
+    if change.signature_encoding is not None:
+        after = replace(after, signature_encoding=change.signature_encoding)
+    if change.reveal_client_secret is not None:
+        after = replace(after, reveal_client_secret=change.reveal_client_secret)
+    if change.messaging_enabled is not None:
+        after = replace(after, messaging_enabled=change.messaging_enabled)
+    if change.ttr_seconds is not None:
+        after = replace(after, ttr_seconds=merged_ttr(before.ttr_seconds, change.ttr_seconds))
+    return after
+
+
+def _differences(before: Account, after: Account) -> dict[str, JsonValue]:
+    old: Mapping[str, JsonValue] = asdict(before)
+    new: Mapping[str, JsonValue] = asdict(after)
+    return {name: {"from": old[name], "to": new[name]} for name in old if old[name] != new[name]}

@@ -1,0 +1,154 @@
+"""Bodies on the wire: the agent login and its answer, the directory, the feature grants, our management API.
+
+Shapes are those that clients of LivePerson's login service (agentVep), Domain API and account configuration read.
+"""
+
+import msgspec
+
+from switchbay.accounts import errors
+from switchbay.accounts.domain.account import Account
+from switchbay.accounts.domain.audit import AuditEntry, AuditPage
+from switchbay.accounts.domain.people import Principal, Role, User, role_names
+from switchbay.accounts.domain.sessions import Login, Session
+from switchbay.infra.web import decode_json
+from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.secret import Secret
+
+MESSAGING_FEATURE = "Common.Async_Messaging"
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """The members of a login body that this server uses."""
+
+    username: str
+    password: Secret
+
+
+def _object(body: bytes) -> dict[str, JsonValue]:
+    value = decode_json(body)
+    if not isinstance(value, dict):
+        raise AppError(Kind.INVALID, "invalid_body", "The body must be a JSON object.")
+    return value
+
+
+def parse_login(body: bytes) -> Credentials:
+    """Read ``{"username", "password"}``; name the kind of login that a body asks for instead."""
+    given = _object(body)
+    if "password" not in given:
+        if "assertion" in given or "jwt" in given:
+            raise errors.login_method_unsupported("SAML assertion")
+        if "appKey" in given or "accessToken" in given:
+            raise errors.login_method_unsupported("OAuth 1.0 keys")
+    return Credentials(_text(given, "username"), Secret(_text(given, "password")))
+
+
+def _text(given: dict[str, JsonValue], field: str) -> str:
+    value = given.get(field)
+    if not isinstance(value, str) or not value:
+        raise errors.login_field_missing(field)
+    return value
+
+
+def parse_csrf(body: bytes) -> Secret:
+    """Read ``{"csrf"}``."""
+    value = _object(body).get("csrf")
+    if not isinstance(value, str) or not value:
+        raise errors.csrf_invalid()
+    return Secret(value)
+
+
+def render_login(login: Login, uris: list[dict[str, str]], session_ms: int, now: int) -> dict[str, JsonValue]:
+    """The answer to a login. ``sessionTTl`` (spelled so) is milliseconds in a string."""
+    return {
+        "csrf": login.csrf.reveal(),
+        "sessionTTl": str(session_ms),
+        "bearer": login.bearer.reveal(),
+        "config": _config(login.principal, now),
+        "csdsCollectionResponse": {"baseURIs": [dict(uri) for uri in uris]},
+        "accountData": {},
+    }
+
+
+def _config(principal: Principal, now: int) -> dict[str, JsonValue]:
+    return {
+        "loginName": principal.login_name,
+        "userId": principal.user_id,
+        "userPid": principal.user_pid,
+        "userAgentPid": principal.user_pid,
+        "isAdmin": Role.ADMIN in principal.roles,
+        "isLPA": False,
+        # The numbers are the vendor's and not published; roles are what this server decides by.
+        "userPrivileges": [],
+        "roles": list(role_names(principal.roles)),
+        "serverCurrentTime": now,
+        "timeDiff": 0,
+        "serverTimeZoneName": "UTC",
+        "serverTimeGMTDiff": 0,
+        "accountTimeZoneId": "Etc/UTC",
+    }
+
+
+def render_feature_grants(account: Account) -> dict[str, JsonValue]:
+    """The one grant that the Connector App Hub looks for, in the depth at which it looks."""
+    grant: dict[str, JsonValue] = {
+        "compoundFeatureID": MESSAGING_FEATURE,
+        "value": {"value": account.messaging_enabled},
+    }
+    return {"appDataList": [{"accountList": {"accountList": [{"itemsCollection": {"data": [grant]}}]}}]}
+
+
+def render_account(account: Account) -> dict[str, JsonValue]:
+    """An account for the management API."""
+    return {
+        "account_id": account.account_id,
+        "name": account.name,
+        "created_at": account.created_at,
+        "signature_algorithm": account.signature_algorithm,
+        "signature_encoding": account.signature_encoding,
+        "reveal_client_secret": account.reveal_client_secret,
+        "messaging_enabled": account.messaging_enabled,
+        "ttr_seconds": dict(account.ttr_seconds),
+    }
+
+
+def render_user(user: User) -> dict[str, JsonValue]:
+    """A user for the management API."""
+    return {
+        "user_id": user.user_id,
+        "user_pid": user.user_pid,
+        "login_name": user.login_name,
+        "display_name": user.display_name,
+        "roles": list(role_names(user.roles)),
+        "enabled": user.enabled,
+        "created_at": user.created_at,
+        "password_changed_at": user.password_changed_at,
+    }
+
+
+def render_session(session: Session) -> dict[str, JsonValue]:
+    """A session for the management API."""
+    return {
+        "session_id": session.session_id,
+        "user_id": session.user_id,
+        "created_at": session.created_at,
+        "expires_at": session.expires_at,
+        "address": session.address,
+    }
+
+
+def render_audit_page(page: AuditPage) -> dict[str, JsonValue]:
+    """A page of the audit log for the management API."""
+    return {"items": [_audit_entry(entry) for entry in page.entries], "next_cursor": page.next_cursor}
+
+
+def _audit_entry(entry: AuditEntry) -> dict[str, JsonValue]:
+    actor = entry.actor
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "actor": {"kind": actor.kind, "id": actor.id, "name": actor.name, "address": actor.address},
+        "action": entry.action,
+        "object": {"type": entry.object_type, "id": entry.object_id},
+        "detail": dict(entry.detail),
+    }

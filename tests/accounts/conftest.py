@@ -1,0 +1,29 @@
+"""An accounts room on each engine, empty or with one account, an administrator and an agent."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.accounts_house import ACCOUNT, PASSWORD, House, cheap_passwords
+from switchbay.accounts.public import OPERATOR, Accounts, Role
+from switchbay.infra.db import Database
+from switchbay.infra.machine import ManualClock, Randomness
+
+
+@pytest.fixture
+async def accounts(db: Database, clock: ManualClock, randomness: Randomness) -> AsyncIterator[Accounts]:
+    """The room, without any account."""
+    room = Accounts(db, clock, randomness, public_address="switchbay.test:8443", password_hashing=cheap_passwords())
+    try:
+        yield room
+    finally:
+        await room.stop()
+
+
+@pytest.fixture
+async def house(accounts: Accounts, db: Database, clock: ManualClock) -> House:
+    """An account with the administrator ``ada`` and the agent ``bob``."""
+    await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
+    admin = await accounts.create_user(ACCOUNT, "ada", PASSWORD, [Role.ADMIN], OPERATOR, display_name="Ada")
+    agent = await accounts.create_user(ACCOUNT, "bob", PASSWORD, [Role.AGENT], OPERATOR)
+    return House(accounts, db, clock, admin, agent)

@@ -1,0 +1,1 @@
+"""Installed applications: installing, changing and removing them, their credentials, and their logos."""

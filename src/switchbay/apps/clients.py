@@ -1,0 +1,124 @@
+"""Apps as the token endpoint and the messaging services need them: found quickly, their secrets checked.
+
+What is found is kept for at most two seconds, so that a disabled app is refused everywhere within that time, and at
+once on the node that disabled it. What a check learns (which secret was used) is noted in memory; a worker stores it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from switchbay.apps.domain import Client, ClientSecret, is_app_id, match_secret
+from switchbay.apps.store import installations
+from switchbay.infra.db import Database, Tx
+from switchbay.infra.machine import Clock
+from switchbay.infra.vault import Vault
+from switchbay.kit.ids import is_account_id
+
+TTL_SECONDS: Final = 2.0
+MOST_CACHED: Final = 4_096
+USE_MS: Final = 60_000
+"""``last_used_at`` is stored again only when it is older than this."""
+_MOST_NOTED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    client: Client
+    secrets: tuple[ClientSecret, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """The key of a secret that was used."""
+
+    account_id: str
+    installation_id: str
+    secret_id: str
+
+
+class Clients:
+    """The clients of all accounts, through a small cache."""
+
+    def __init__(self, db: Database, clock: Clock, vault: Vault) -> None:
+        self._db = db
+        self._clock = clock
+        self._vault = vault
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._drops = 0
+        self._uses: dict[SecretUse, int] = {}
+        self._promotions: set[SecretUse] = set()
+        self.on_promotion: Callable[[], None] = lambda: None
+        """Called when a secret that does not sign yet was used."""
+
+    async def find(self, account_id: str, client_id: str) -> Client | None:
+        """The app with this client id, enabled or not; None when it was never installed or is deleted."""
+        known = await self._find(account_id, client_id)
+        return None if known is None else known.client
+
+    async def _find(self, account_id: str, client_id: str) -> _Known | None:
+        key = (account_id, client_id)
+        known = self._known.get(key)
+        if known is not None and self._clock.monotonic() < known.until:
+            return known
+        if not is_account_id(account_id) or not is_app_id(client_id):
+            return None
+        drops = self._drops
+        until = self._clock.monotonic() + TTL_SECONDS
+
+        async def load(tx: Tx) -> _Known | None:
+            found = await installations.find(tx, self._vault, account_id, client_id)
+            return None if found is None else _Known(found.as_client(), found.secrets, until)
+
+        known = await self._db.read(load)
+        # What a change has just dropped must not come back from a read that began before it.
+        if known is not None and drops == self._drops:
+            self._known[key] = known
+            self._known.move_to_end(key)
+            if len(self._known) > MOST_CACHED:
+                self._known.popitem(last=False)
+        return known
+
+    async def check_secret(self, client: Client, presented: str) -> bool:
+        """Whether this is a valid secret of the client; notes which one it was."""
+        known = await self._find(client.account_id, client.client_id)
+        now = self._clock.now_ms()
+        secret = match_secret(() if known is None else known.secrets, presented, now)
+        if secret is None:
+            return False
+        use = SecretUse(client.account_id, client.installation_id, secret.secret_id)
+        if (secret.last_used_at is None or now - secret.last_used_at >= USE_MS) and len(self._uses) < _MOST_NOTED:
+            self._uses[use] = now
+        if not secret.signs and secret.not_after is None and len(self._promotions) < _MOST_NOTED:
+            self._promotions.add(use)
+            self.on_promotion()
+        return True
+
+    async def burn_secret_check(self, presented: str) -> None:
+        """Do the work of a check for a client that does not exist, so that time does not tell."""
+        match_secret((), presented, self._clock.now_ms())
+
+    def drop(self, account_id: str, client_id: str) -> None:
+        """Forget a client that has changed."""
+        self._drops += 1
+        self._known.pop((account_id, client_id), None)
+
+    def take_uses(self) -> dict[SecretUse, int]:
+        """Hand over the uses noted since the last call."""
+        uses, self._uses = self._uses, {}
+        return uses
+
+    def give_back_uses(self, uses: dict[SecretUse, int]) -> None:
+        """Note again uses that could not be stored."""
+        self._uses = {**uses, **self._uses} if len(self._uses) < _MOST_NOTED else self._uses
+
+    def take_promotions(self) -> set[SecretUse]:
+        """Hand over the secrets that were used for the first time and are to sign from now on."""
+        promotions, self._promotions = self._promotions, set()
+        return promotions
+
+    def give_back_promotions(self, promotions: set[SecretUse]) -> None:
+        """Note again promotions that could not be stored."""
+        self._promotions |= promotions

@@ -1,0 +1,95 @@
+"""What the apps room refuses, each with its stable code."""
+
+from collections.abc import Mapping
+
+from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.jsonvalue import JsonValue
+
+
+def app_unknown() -> AppError:
+    """No app of the account, or none any more, has this id."""
+    return AppError(Kind.NOT_FOUND, "app_unknown", "The account has no app with this id.")
+
+
+def app_name_taken(client_name: str) -> AppError:
+    """Another app of the account has this name, compared without regard to case."""
+    return AppError(
+        Kind.CONFLICT,
+        "app_name_taken",
+        "Another app of this account has the same client_name; names are compared without regard to case.",
+        {"client_name": client_name},
+    )
+
+
+def revision_missing(revision: int) -> AppError:
+    """A change came without If-Match."""
+    return AppError(
+        Kind.PRECONDITION_REQUIRED,
+        "revision_missing",
+        "Send If-Match with the ac-revision that the change is based on, or * for any.",
+        {"revision": revision},
+    )
+
+
+def revision_stale(revision: int) -> AppError:
+    """If-Match names another revision than the current one."""
+    return AppError(
+        Kind.STALE,
+        "revision_stale",
+        "The apps of this account changed since the revision in If-Match; read them again.",
+        {"revision": revision},
+    )
+
+
+def manifest_invalid(report: Mapping[str, JsonValue]) -> AppError:
+    """The manifest has errors; the whole report is in the detail."""
+    return AppError(
+        Kind.INVALID,
+        "manifest_invalid",
+        "The manifest has errors; the report lists them all.",
+        {"report": dict(report)},
+    )
+
+
+def redacted_value(places: list[str]) -> AppError:
+    """A header value is the mask that stands in exports, and there is no stored value it could mean."""
+    return AppError(
+        Kind.INVALID,
+        "redacted_value",
+        "A header value is the mask of an export, and no stored value belongs to it; give the value itself.",
+        {"paths": list(places)},
+    )
+
+
+def rotation_under_way(not_after: int) -> AppError:
+    """The previous secret is still valid, so a rotation would end it early."""
+    return AppError(
+        Kind.CONFLICT,
+        "rotation_under_way",
+        "The previous secret is still valid; finish that rotation first, or force this one.",
+        {"not_after": not_after},
+    )
+
+
+def rotation_absent() -> AppError:
+    """There is no rotation to finish."""
+    return AppError(Kind.CONFLICT, "rotation_absent", "The app has only one valid secret; no rotation is under way.")
+
+
+def variable_malformed() -> AppError:
+    """A placeholder's value is not given as it should be, or there are too many."""
+    return AppError(
+        Kind.INVALID, "variable_malformed", "Placeholders are filled with set=NAME=VALUE, at most 100 of them."
+    )
+
+
+def app_method_not_allowed(method: str) -> AppError:
+    """The method, or the method that overrides it, means nothing here."""
+    return AppError(
+        Kind.NOT_ALLOWED, "app_method_not_allowed", "This method is not allowed here.", {"method": method[:20]}
+    )
+
+
+def logo_unknown() -> AppError:
+    """There is no copy of a logo for this app."""
+    return AppError(Kind.NOT_FOUND, "logo_unknown", "There is no logo here.")

@@ -1,0 +1,1 @@
+"""All SQL of the apps room. Functions take a transaction and never commit."""

@@ -1,0 +1,66 @@
+"""Tables of installed applications.
+
+Manifests hold header values and secrets sign webhooks, so both are sealed with the vault. A secret's digest is beside
+it, so that checking one opens nothing.
+"""
+
+import sqlalchemy as sa
+
+from switchbay.infra.db import metadata
+
+app_collections = sa.Table(
+    "app_collections",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    # Grows with every change of an app of the account; also the lock that puts changes in a row.
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)
+
+app_installations = sa.Table(
+    "app_installations",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("installation_id", sa.Text, primary_key=True),
+    # The name as names are compared; NULL once deleted, so that the name is free again.
+    sa.Column("live_name", sa.Text, nullable=True),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("deleted_at", sa.BigInteger, nullable=True),
+    sa.UniqueConstraint("account_id", "live_name"),
+)
+
+app_secrets = sa.Table(
+    "app_secrets",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("installation_id", sa.Text, primary_key=True),
+    sa.Column("secret_id", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("signs", sa.Boolean, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("not_after", sa.BigInteger, nullable=True),
+    sa.Column("last_used_at", sa.BigInteger, nullable=True),
+    sa.Index(None, "not_after"),
+)
+
+app_logos = sa.Table(
+    "app_logos",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("installation_id", sa.Text, primary_key=True),
+    sa.Column("logo_uri", sa.Text, nullable=False),
+    # What the last check found: a JSON array of {code, got}; NULL before the first check.
+    sa.Column("findings", sa.Text, nullable=True),
+    sa.Column("width", sa.Integer, nullable=True),
+    sa.Column("height", sa.Integer, nullable=True),
+    sa.Column("checked_at", sa.BigInteger, nullable=True),
+    # When the next check is due; a node that takes a check moves it on, so that no other node takes it too.
+    sa.Column("due_at", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("image", sa.LargeBinary, nullable=True),
+    sa.Column("etag", sa.Text, nullable=True),
+    sa.Index(None, "due_at"),
+)

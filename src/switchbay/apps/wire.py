@@ -1,0 +1,223 @@
+"""Bodies of the app-install API and of the management API, rendered from apps."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+from pydantic import BaseModel, Field, JsonValue
+
+from switchbay.apps import documents
+from switchbay.apps.domain import ClientSecret, Installation
+from switchbay.apps.store.logos import LogoState
+from switchbay.kit.jsonvalue import JsonValue as Json
+from switchbay.kit.secret import Secret
+from switchbay.manifest.public import Finding, Options, Severity, check_value, logo_finding, redact
+
+MOST_OVERLAP_SECONDS: Final = 7_776_000
+
+
+def installation_object(app: Installation, secret: Secret | None, *, header_values: bool) -> dict[str, Json]:
+    """An installation as the app-install API shows it: server fields, then the manifest's members as they came.
+
+    ``client_id_issued_at`` is in seconds (RFC 7591 §3.2.1). ``header_values`` are for those who may change the app,
+    because the vendor's client writes back all that it was shown.
+    """
+    document = dict(app.document) if header_values else redact(app.document)
+    return {
+        "id": app.installation_id,
+        "client_id": app.installation_id,
+        "client_secret": None if secret is None else secret.reveal(),
+        "client_id_issued_at": app.created_at // 1000,
+        "client_secret_expires_at": 0,
+        "enabled": app.enabled,
+        "deleted": False,
+        **document,
+    }
+
+
+class SecretOut(BaseModel):
+    """A valid client secret, without its text."""
+
+    secret_id: str
+    created_at: int = Field(description="Epoch milliseconds.")
+    not_after: int | None = Field(description="When it ends, if it was replaced; epoch milliseconds.")
+    last_used_at: int | None = Field(description="Last use at the token endpoint, to the minute; epoch milliseconds.")
+    signs_webhooks: bool = Field(description="Whether webhooks are signed with it.")
+
+
+class LogoOut(BaseModel):
+    """What is known of a logo."""
+
+    state: str = Field(description="none, pending, good, warning, or bad (logo_policy is enforce).")
+    uri: str | None = None
+    copy_path: Annotated[str | None, Field(description="Where our own 70 by 70 copy is served.")] = None
+    width: int | None = None
+    height: int | None = None
+    checked_at: Annotated[int | None, Field(description="Epoch milliseconds.")] = None
+    findings: list[dict[str, JsonValue]] = Field(default_factory=list)
+
+
+class AppOut(BaseModel):
+    """An installed app."""
+
+    id: str
+    client_id: str
+    client_name: str
+    display_name: str
+    enabled: bool
+    created_at: int = Field(description="Epoch milliseconds.")
+    updated_at: int = Field(description="Epoch milliseconds.")
+    events: list[str] = Field(description="Keys of the events that the app receives.")
+    secrets: list[SecretOut]
+    logo: LogoOut
+    manifest: dict[str, JsonValue] = Field(description="The normalised manifest; header values are masked.")
+
+
+class AppsOut(BaseModel):
+    """The apps of an account."""
+
+    revision: int
+    apps: list[AppOut]
+
+
+class ChangedOut(BaseModel):
+    """An app after a change."""
+
+    revision: int
+    app: AppOut
+
+
+class InstalledOut(ChangedOut):
+    """A new app. The secret is shown this once."""
+
+    client_secret: str
+    report: dict[str, JsonValue]
+
+
+class UpdatedOut(ChangedOut):
+    """An app after an update, and what the check of its manifest found."""
+
+    report: dict[str, JsonValue]
+
+
+class RotationIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to rotate a secret: how long the current one stays valid, and whether to end one that is already ending."""
+
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=MOST_OVERLAP_SECONDS)] | None = None
+    force: bool = False
+
+
+ROTATION = msgspec.json.Decoder(RotationIn)
+
+
+class RotatedOut(ChangedOut):
+    """An app with a new secret, shown this once."""
+
+    client_secret: str
+
+
+class ChangeOut(BaseModel):
+    """One difference between two manifests, in words."""
+
+    kind: str
+    sentence: str
+    widens: bool = Field(description="The app gets more than it had, or sends it elsewhere.")
+
+
+class DiffOut(BaseModel):
+    """What an update would change, riskier changes first."""
+
+    changes: list[ChangeOut]
+    report: dict[str, JsonValue]
+
+
+class HealthOut(BaseModel):
+    """What is wrong, or may soon be, with an app."""
+
+    status: str = Field(description="good, warning or bad.")
+    enabled: bool
+    logo: LogoOut
+    secrets: list[SecretOut]
+    rotation_ends_at: int | None = Field(description="When the previous secret ends; epoch milliseconds.")
+    findings: list[dict[str, JsonValue]] = Field(description="What a check of the installed manifest finds today.")
+
+
+def app_out(app: Installation, logo: LogoState | None, options: Options, now: int) -> AppOut:
+    """An app for the management API; header values masked, no secrets."""
+    document = app.document
+    name = document.get("display_name")
+    return AppOut(
+        id=app.installation_id,
+        client_id=app.installation_id,
+        client_name=app.client_name,
+        display_name=name if isinstance(name, str) and name else app.client_name,
+        enabled=app.enabled,
+        created_at=app.created_at,
+        updated_at=app.updated_at,
+        events=[endpoint.event_key for endpoint in documents.endpoints(document)],
+        secrets=secrets_out(app.secrets, now),
+        logo=logo_out(app, logo, options),
+        manifest=_json(redact(document)),
+    )
+
+
+def _json(value: dict[str, Json]) -> dict[str, JsonValue]:
+    """The same value: pydantic has a type of its own for JSON."""
+    result: dict[str, JsonValue] = dict(value)
+    return result
+
+
+def secrets_out(secrets: Sequence[ClientSecret], now: int) -> list[SecretOut]:
+    """The secrets that are valid now, the oldest first."""
+    return [
+        SecretOut(
+            secret_id=secret.secret_id,
+            created_at=secret.created_at,
+            not_after=secret.not_after,
+            last_used_at=secret.last_used_at,
+            signs_webhooks=secret.signs,
+        )
+        for secret in secrets
+        if secret.is_valid(now)
+    ]
+
+
+def logo_out(app: Installation, logo: LogoState | None, options: Options) -> LogoOut:
+    """What is known of an app's logo."""
+    if logo is None:
+        return LogoOut(state="none")
+    findings = [logo_finding(finding.code, finding.got, options) for finding in logo.findings or ()]
+    path = f"/api/account/{app.account_id}/app-logos/{app.installation_id}.png"
+    return LogoOut(
+        state="pending" if logo.findings is None else _worst(findings),
+        uri=logo.logo_uri,
+        copy_path=path if logo.etag else None,
+        width=logo.width,
+        height=logo.height,
+        checked_at=logo.checked_at,
+        findings=[_json(finding.to_json()) for finding in findings],
+    )
+
+
+def _worst(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "good"
+    return "bad" if any(finding.severity is Severity.ERROR for finding in findings) else "warning"
+
+
+def health_out(app: Installation, logo: LogoState | None, options: Options, now: int) -> HealthOut:
+    """An app's health by today's rules."""
+    findings = check_value(dict(app.document), options).issues
+    shown_logo = logo_out(app, logo, options)
+    states = {_worst(findings), shown_logo.state}
+    return HealthOut(
+        status=next((state for state in ("bad", "warning") if state in states), "good"),
+        enabled=app.enabled,
+        logo=shown_logo,
+        secrets=secrets_out(app.secrets, now),
+        rotation_ends_at=max(
+            (secret.not_after for secret in app.secrets if secret.not_after is not None and secret.is_valid(now)),
+            default=None,
+        ),
+        findings=[_json(finding.to_json()) for finding in findings],
+    )

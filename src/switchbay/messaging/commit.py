@@ -1,0 +1,213 @@
+"""One batch of requests as one unit of work: lock, decide in order, store, publish.
+
+Requests of a batch that touch the same conversation see each other's effects, so their sequences follow each other. A
+refused request leaves no trace and does not disturb its neighbours. The webhook deliveries of everything that was
+accepted are stored in the same transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from switchbay.infra.db import Tx
+from switchbay.infra.db.door import Value
+from switchbay.infra.web import json_bytes
+from switchbay.kit.errors import AppError
+from switchbay.kit.jsonvalue import JsonValue
+from switchbay.messaging import store
+from switchbay.messaging.domain import (
+    Accepted,
+    Audience,
+    Changed,
+    Command,
+    Consumer,
+    ConsumerCaller,
+    Conversation,
+    Emitted,
+    Refused,
+    StoredOutcome,
+    decide,
+)
+from switchbay.messaging.domain.decide import opened
+from switchbay.messaging.domain.profiles import merged
+from switchbay.messaging.errors import idempotency_key_reused, profile_too_large, refusal
+from switchbay.messaging.wire.notifications import (
+    CONVERSATION_CHANGE,
+    conversation_notification,
+    event_key,
+    event_notification,
+    opening_text,
+)
+from switchbay.webhooks.public import Notification
+
+PublishNotifications: TypeAlias = Callable[[Tx, Sequence[Notification]], Awaitable[None]]
+PROFILE_BYTES: Final = 65_536
+_NOTHING: Final[Mapping[str, JsonValue]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request came to: its conversation, and the sequence that each of its steps answers with."""
+
+    conversation_id: str
+    sequences: tuple[int, ...]
+    is_replayed: bool = False
+
+
+async def run_batch(
+    tx: Tx, commands: Sequence[Command], now: int, publish: PublishNotifications
+) -> list[Outcome | AppError]:
+    """Do all commands, each completely or not at all; return one outcome or error for each. ``now`` in milliseconds."""
+    known = await store.lock_consumers(
+        tx,
+        {
+            (command.account_id, command.caller.consumer_id)
+            for command in commands
+            if isinstance(command.caller, ConsumerCaller) and (command.open is not None or command.profile is not None)
+        },
+    )
+    found = await store.lock_conversations(
+        tx,
+        {
+            (command.account_id, command.conversation_id)
+            for command in commands
+            if command.open is None and command.conversation_id
+        },
+    )
+    # After the locks: the first request with the same key has committed by now, or is in this batch.
+    outcomes = await store.find_outcomes(
+        tx, {(command.account_id, command.key.key_hash) for command in commands if command.key is not None}
+    )
+    ledger = _Ledger(now, known, found, outcomes)
+    results = [ledger.take(command) for command in commands]
+    await ledger.store(tx)
+    if ledger.notifications:
+        await publish(tx, ledger.notifications)
+    return results
+
+
+class _Ledger:
+    """The state of everything a batch touches, as the commands taken so far have left it."""
+
+    def __init__(
+        self,
+        now: int,
+        consumers: dict[store.Key, Consumer],
+        conversations: dict[store.Key, Conversation],
+        outcomes: dict[store.Key, tuple[str, StoredOutcome]],
+    ) -> None:
+        self._now = now
+        self._consumers = consumers
+        self._known_consumers = frozenset(consumers)
+        self._touched_consumers: set[store.Key] = set()
+        self._conversations = conversations
+        self._known_conversations = frozenset(conversations)
+        self._touched_conversations: set[store.Key] = set()
+        self._outcomes = outcomes
+        self._outcome_rows: list[dict[str, Value]] = []
+        self._event_rows: list[dict[str, Value]] = []
+        self.notifications: list[Notification] = []
+
+    def take(self, command: Command) -> Outcome | AppError:
+        """Do one command, or say why not."""
+        try:
+            return self._repeated(command) or self._do(command)
+        except AppError as error:
+            return error
+
+    def _repeated(self, command: Command) -> Outcome | None:
+        if command.key is None:
+            return None
+        earlier = self._outcomes.get((command.account_id, command.key.key_hash))
+        if earlier is None:
+            return None
+        body_hash, outcome = earlier
+        if body_hash != command.key.body_hash:
+            raise idempotency_key_reused()
+        return Outcome(outcome.conversation_id, outcome.sequences, is_replayed=True)
+
+    def _do(self, command: Command) -> Outcome:
+        consumer = self._consumer_after(command)
+        accepted = self._conversation_after(command)
+        if consumer is not None:
+            key = (consumer.account_id, consumer.consumer_id)
+            if consumer != self._consumers.get(key):
+                self._consumers[key] = replace(consumer, updated_at=self._now)
+                self._touched_consumers.add(key)
+        if accepted is not None:
+            self._record(command, accepted)
+        outcome = Outcome(command.conversation_id, () if accepted is None else accepted.sequences)
+        if command.key is not None:
+            stored = StoredOutcome(outcome.conversation_id, outcome.sequences)
+            self._outcomes[command.account_id, command.key.key_hash] = (command.key.body_hash, stored)
+            self._outcome_rows.append(store.outcome_row(command.account_id, command.key, stored, self._now))
+        return outcome
+
+    def _consumer_after(self, command: Command) -> Consumer | None:
+        caller = command.caller
+        if not isinstance(caller, ConsumerCaller) or (command.open is None and command.profile is None):
+            return None
+        known = self._consumers.get((command.account_id, caller.consumer_id)) or Consumer(
+            command.account_id, caller.consumer_id, _NOTHING, has_conversation=False, created_at=self._now, updated_at=0
+        )
+        profile = known.profile
+        if command.profile is not None:
+            profile = merged(profile, command.profile)
+            if len(json_bytes(profile)) > PROFILE_BYTES:
+                raise profile_too_large(PROFILE_BYTES)
+        return replace(known, profile=profile, has_conversation=known.has_conversation or command.open is not None)
+
+    def _conversation_after(self, command: Command) -> Accepted | None:
+        caller = command.caller
+        if command.open is not None and isinstance(caller, ConsumerCaller):
+            before = self._consumers.get((command.account_id, caller.consumer_id))
+            text = opening_text(command.open, first=before is None or not before.has_conversation)
+            begun = opened(command.open, caller, command.account_id, command.conversation_id, text, self._now)
+            decision = decide(begun.conversation, caller, command.steps, self._now)
+            if isinstance(decision, Refused):
+                raise refusal(decision.reason)
+            return replace(decision, emitted=(*begun.emitted, *decision.emitted))
+        if not command.steps:
+            return None
+        known = self._conversations.get((command.account_id, command.conversation_id))
+        decision = decide(known, caller, command.steps, self._now)
+        if isinstance(decision, Refused):
+            raise refusal(decision.reason)
+        return decision
+
+    def _record(self, command: Command, accepted: Accepted) -> None:
+        key = (command.account_id, command.conversation_id)
+        conversation = accepted.conversation
+        if conversation is not self._conversations.get(key):
+            self._conversations[key] = conversation
+            self._touched_conversations.add(key)
+        for emitted in accepted.emitted:
+            self._make_known(conversation, emitted)
+
+    def _make_known(self, conversation: Conversation, emitted: Emitted) -> None:
+        account_id, conversation_id = conversation.account_id, conversation.conversation_id
+        if isinstance(emitted, Changed):
+            name, body = CONVERSATION_CHANGE, conversation_notification(emitted.conversation)
+        else:
+            if emitted.sequence is not None:
+                self._event_rows.append(store.event_row(account_id, conversation_id, emitted))
+            if emitted.audience is not Audience.ALL:
+                return
+            name, body = event_key(emitted.event.kind), event_notification(conversation_id, emitted)
+        self.notifications.append(
+            Notification(account_id, conversation.installation_id, conversation_id, name, body, self._now)
+        )
+
+    async def store(self, tx: Tx) -> None:
+        """Write what has changed, in as few statements as there are tables."""
+        consumers, conversations = self._consumers, self._conversations
+        new = sorted(self._touched_consumers - self._known_consumers)
+        await store.insert_consumers(tx, [consumers[key] for key in new])
+        changed = sorted(self._touched_consumers & self._known_consumers)
+        await store.update_consumers(tx, [consumers[key] for key in changed])
+        begun = sorted(self._touched_conversations - self._known_conversations)
+        await store.insert_conversations(tx, [conversations[key] for key in begun])
+        moved = sorted(self._touched_conversations & self._known_conversations)
+        await store.update_conversations(tx, [conversations[key] for key in moved])
+        await store.insert_events(tx, self._event_rows)
+        await store.insert_outcomes(tx, self._outcome_rows)

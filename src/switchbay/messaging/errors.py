@@ -1,0 +1,97 @@
+"""The errors of the messaging room: stable codes, and the numbers that connectors know them by.
+
+Connectors get the error body of the Send API, ``{"kind": "resp", "code", "body": {"title", "details", "errorCode"},
+"type": ".ReqBody$ErrorResp"}``. The numbers 40001 and 40102 to 40105 are the Send API's own; the others are ours, made
+of the HTTP status and a running number. ``docs/reference/connector-api.md`` lists them.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from switchbay.kit.errors import AppError, Kind
+from switchbay.messaging.domain import Reason
+
+ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
+    "parameter_missing": (40001, "Missing parameter"),
+    "malformed_json": (40002, "Malformed JSON"),
+    "invalid_body": (40003, "Invalid body"),
+    "request_type_unknown": (40004, "Unknown request type"),
+    "event_invalid": (40005, "Invalid event"),
+    "file_transfer_unavailable": (40006, "File transfer is not available"),
+    "batch_invalid": (40007, "Invalid batch"),
+    "field_unsupported": (40008, "Unsupported conversation field"),
+    "idempotency_key_invalid": (40009, "Invalid Idempotency-Key"),
+    "sequence_unknown": (40010, "Unknown sequence"),
+    "brand_mismatch": (40011, "Wrong brandId"),
+    "app_token_invalid": (40102, "Invalid AppJWT"),
+    "consumer_token_invalid": (40103, "Invalid ConsumerJWS"),
+    "consumer_token_missing": (40104, "ConsumerJWS is missing"),
+    "app_token_missing": (40105, "AppJWT is missing"),
+    "scope_missing": (40301, "Missing scope"),
+    "participant_missing": (40302, "Not a participant"),
+    "account_unknown": (40401, "Unknown account"),
+    "conversation_unknown": (40402, "Unknown conversation"),
+    "dialog_unknown": (40403, "Unknown dialog"),
+    "conversation_closed": (40901, "Conversation is closed"),
+    "dialog_closed": (40902, "Dialog is closed"),
+    "conversation_taken": (40903, "Conversation has an assigned agent"),
+    "body_too_large": (41301, "Body too large"),
+    "message_too_long": (41302, "Message too long"),
+    "profile_too_large": (41303, "User profile too large"),
+    "opening_too_large": (41304, "Conversation context too large"),
+    "idempotency_key_reused": (42201, "Idempotency-Key reused"),
+    "database_unavailable": (50301, "Temporarily unavailable"),
+    "overloaded": (50302, "Temporarily overloaded"),
+    "stopping": (50303, "Stopping"),
+}
+
+_REFUSALS: Final[Mapping[Reason, tuple[Kind, str]]] = {
+    Reason.CONVERSATION_UNKNOWN: (Kind.NOT_FOUND, "There is no such conversation."),
+    Reason.CONVERSATION_CLOSED: (Kind.CONFLICT, "The conversation is closed."),
+    Reason.CONVERSATION_TAKEN: (Kind.CONFLICT, "Another agent is assigned to the conversation."),
+    Reason.DIALOG_UNKNOWN: (Kind.NOT_FOUND, "The conversation has no such dialog."),
+    Reason.DIALOG_CLOSED: (Kind.CONFLICT, "The dialog is closed."),
+    Reason.PARTICIPANT_MISSING: (Kind.FORBIDDEN, "Only participants may do this: join the conversation first."),
+    Reason.SEQUENCE_UNKNOWN: (Kind.INVALID, "sequenceList names a sequence that the dialog does not have."),
+}
+
+
+def refusal(reason: Reason) -> AppError:
+    """The error for what the rules of conversations refuse."""
+    kind, message = _REFUSALS[reason]
+    return AppError(kind, reason.value, message)
+
+
+def error_number(error: AppError) -> tuple[int, str]:
+    """The Send API's number and title of an error."""
+    known = ERROR_NUMBERS.get(error.code)
+    return known or (error.kind.http_status * 100, error.code.replace("_", " ").capitalize())
+
+
+def parameter_missing(name: str) -> AppError:
+    """A member that must be there is not."""
+    return AppError(Kind.INVALID, "parameter_missing", f"{name} is missing.", {"parameter": name})
+
+
+def event_invalid(reason: str) -> AppError:
+    """An event that does not have the shape of its type."""
+    return AppError(Kind.INVALID, "event_invalid", f"The event is not valid: {reason}.")
+
+
+def message_too_long(limit: int) -> AppError:
+    """A message longer than the setting allows."""
+    return AppError(
+        Kind.TOO_LARGE, "message_too_long", f"The message is longer than {limit} characters.", {"limit": limit}
+    )
+
+
+def profile_too_large(limit: int) -> AppError:
+    """A profile that has grown beyond what is kept."""
+    return AppError(
+        Kind.TOO_LARGE, "profile_too_large", f"The user profile is longer than {limit} bytes.", {"limit": limit}
+    )
+
+
+def idempotency_key_reused() -> AppError:
+    """A key that came before, with another body."""
+    return AppError(Kind.UNPROCESSABLE, "idempotency_key_reused", "This Idempotency-Key was used with another request.")

@@ -1,0 +1,156 @@
+"""Use cases of the messaging room: requests in, one durable batch, outcomes out."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from switchbay.accounts.public import Account
+from switchbay.infra.batch import Batcher
+from switchbay.infra.db import Database, Tx
+from switchbay.infra.machine import Clock, Randomness
+from switchbay.kit.errors import AppError
+from switchbay.messaging import store, workers
+from switchbay.messaging.commit import Outcome, run_batch
+from switchbay.messaging.domain import Command, Consumer, Conversation, Reason, StoredEvent
+from switchbay.messaging.domain.state import OpenOrClose
+from switchbay.messaging.errors import refusal
+from switchbay.messaging.wire.ids import is_conversation_id
+from switchbay.webhooks.public import Notification
+
+_BATCH: Final = 64
+_BATCHES_IN_FLIGHT: Final = 2  # on PostgreSQL: one waits for the disk while the other is decided
+_WAITING: Final = 10_000
+_PURGE_SECONDS: Final = 60.0
+_log = structlog.get_logger("messaging")
+
+
+class Publisher(Protocol):
+    """What this room needs of the webhooks room."""
+
+    async def publish(self, tx: Tx, notifications: Sequence[Notification]) -> None:
+        """Store the deliveries of these notifications within the transaction."""
+        ...
+
+
+class AccountBook(Protocol):
+    """What this room needs of the accounts room."""
+
+    async def get_account(self, account_id: str) -> Account:
+        """The account with its settings, from a cache when it may be."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings of this room: characters of a message, bytes of a body, seconds that answers are kept."""
+
+    message_characters: int = 8_000
+    body_bytes: int = 1_048_576
+    idempotency_seconds: int = 86_400
+
+
+class Messaging:
+    """Conversations and their events."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        randomness: Randomness,
+        webhooks: Publisher,
+        accounts: AccountBook,
+        limits: Limits,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._randomness = randomness
+        self._webhooks = webhooks
+        self._accounts = accounts
+        self.limits = limits
+        self._batcher: Batcher[Command, Outcome] = Batcher(
+            self._run,
+            most=_BATCH,
+            in_flight=1 if db.engine == "sqlite" else _BATCHES_IN_FLIGHT,
+            waiting=_WAITING,
+        )
+        self._purging: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin the background work."""
+        self._purging = asyncio.create_task(self._purge_until_stopped(), name="messaging-purge")
+
+    async def stop(self) -> None:
+        """Finish the requests that are under way and end the background work."""
+        await self._batcher.close()
+        if self._purging is not None:
+            self._purging.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._purging
+            self._purging = None
+
+    async def _purge_until_stopped(self) -> None:
+        while True:
+            try:
+                keep = self.limits.idempotency_seconds
+                while await workers.purge_once(self._db, self._clock.now_ms(), keep) >= store.PURGED_AT_ONCE:
+                    pass
+            except AppError as error:
+                _log.warning("could not forget old answers", code=error.code)
+            await asyncio.sleep(_PURGE_SECONDS)
+
+    # Changes
+
+    def new_conversation_id(self) -> str:
+        """An id for a conversation that is to be opened."""
+        return self._randomness.uuid()
+
+    async def response_times(self, account_id: str) -> Mapping[str, int]:
+        """The account's response times in seconds, by type."""
+        return (await self._accounts.get_account(account_id)).ttr_seconds
+
+    async def submit(self, command: Command) -> Outcome:
+        """Do a command; return when its effects and its webhook deliveries are durable. Raises its refusal."""
+        if command.open is None and command.steps and not is_conversation_id(command.conversation_id):
+            raise refusal(Reason.CONVERSATION_UNKNOWN)
+        return await self._batcher.submit(command)
+
+    async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | AppError]:
+        now = self._clock.now_ms()
+        return await self._db.write(partial(run_batch, commands=commands, now=now, publish=self._webhooks.publish))
+
+    # Reading
+
+    async def get_conversation(self, account_id: str, conversation_id: str) -> Conversation:
+        """One conversation as it stands. Raises ``conversation_unknown``."""
+        found = None
+        if is_conversation_id(conversation_id):
+            found = await self._db.read(lambda tx: store.find_conversation(tx, account_id, conversation_id))
+        if found is None:
+            raise refusal(Reason.CONVERSATION_UNKNOWN)
+        return found
+
+    async def list_conversations(
+        self, account_id: str, *, state: OpenOrClose | None, before: tuple[int, str] | None, most: int
+    ) -> list[Conversation]:
+        """The newest conversations that began ``before`` this start time and id."""
+        return await self._db.read(lambda tx: store.list_conversations(tx, account_id, state, before, most))
+
+    async def list_events(
+        self, account_id: str, conversation_id: str, dialog_id: str | None, *, since: int, most: int
+    ) -> list[StoredEvent]:
+        """The events of a dialog, the main one by default, whose sequence is at least ``since``, in order."""
+        conversation = await self.get_conversation(account_id, conversation_id)
+        if conversation.find_dialog(dialog_id or conversation_id) is None:
+            raise refusal(Reason.DIALOG_UNKNOWN)
+        return await self._db.read(
+            lambda tx: store.list_events(tx, account_id, conversation_id, dialog_id or conversation_id, since, most)
+        )
+
+    async def find_consumer(self, account_id: str, consumer_id: str) -> Consumer | None:
+        """What is known about a consumer."""
+        return await self._db.read(lambda tx: store.find_consumer(tx, account_id, consumer_id))

@@ -1,0 +1,44 @@
+"""All SQL of the messaging room. Functions take a transaction and never commit.
+
+Rows that a batch changes are locked in the order of their keys, consumers before conversations, so that batches on
+several nodes cannot wait for each other in a circle.
+"""
+
+from switchbay.messaging.store.consumers import find_consumer, insert_consumers, lock_consumers, update_consumers
+from switchbay.messaging.store.conversations import (
+    find_conversation,
+    insert_conversations,
+    list_conversations,
+    lock_conversations,
+    update_conversations,
+)
+from switchbay.messaging.store.events import event_row, insert_events, list_events
+from switchbay.messaging.store.idempotency import (
+    PURGED_AT_ONCE,
+    find_outcomes,
+    insert_outcomes,
+    outcome_row,
+    purge_outcomes,
+)
+from switchbay.messaging.store.keys import Key
+
+__all__ = [
+    "PURGED_AT_ONCE",
+    "Key",
+    "event_row",
+    "find_consumer",
+    "find_conversation",
+    "find_outcomes",
+    "insert_consumers",
+    "insert_conversations",
+    "insert_events",
+    "insert_outcomes",
+    "list_conversations",
+    "list_events",
+    "lock_consumers",
+    "lock_conversations",
+    "outcome_row",
+    "purge_outcomes",
+    "update_consumers",
+    "update_conversations",
+]

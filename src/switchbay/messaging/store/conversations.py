@@ -1,0 +1,134 @@
+"""Rows of conversations, each with its dialogs."""
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.door import Value
+from switchbay.messaging.domain import Conversation, Dialog
+from switchbay.messaging.domain.state import OpenOrClose
+from switchbay.messaging.store.keys import Key, any_of, places
+from switchbay.messaging.tables import conversations
+
+_encode: Final = msgspec.json.Encoder().encode
+_dialogs: Final = msgspec.json.Decoder(tuple[Dialog, ...])
+
+
+@lru_cache(maxsize=64)
+def _lock_conversations(accounts: int, ids: int) -> sa.Select[Any]:
+    table = conversations.c
+    return (
+        sa.select(conversations)
+        .where(table.account_id.in_(any_of("a", accounts)), table.conversation_id.in_(any_of("i", ids)))
+        .order_by(table.account_id, table.conversation_id)
+        .with_for_update()
+    )
+
+
+async def lock_conversations(tx: Tx, keys: Collection[Key]) -> dict[Key, Conversation]:
+    """Lock these conversations, at most 128 of them, and read them as they stand."""
+    if not keys:
+        return {}
+    accounts, account_params = places("a", {account_id for account_id, _ in keys})
+    ids, id_params = places("i", {conversation_id for _, conversation_id in keys})
+    rows = await tx.fetch(_lock_conversations(accounts, ids), {**account_params, **id_params})
+    found = [_conversation(row) for row in rows]
+    return {(one.account_id, one.conversation_id): one for one in found}
+
+
+def _conversation(row: Row) -> Conversation:
+    return Conversation(
+        account_id=row["account_id"],
+        conversation_id=row["conversation_id"],
+        installation_id=row["installation_id"],
+        consumer_id=row["consumer_id"],
+        state=row["state"],
+        stage=row["stage"],
+        ttr_type=row["ttr_type"],
+        ttr_seconds=row["ttr_seconds"],
+        effective_ttr=row["effective_ttr"],
+        opening=row["opening"],
+        dialogs=_dialogs.decode(row["dialogs"]),
+        started_at=row["started_at"],
+        updated_at=row["updated_at"],
+        ended_at=row["ended_at"],
+        close_reason=row["close_reason"],
+    )
+
+
+async def insert_conversations(tx: Tx, found: Sequence[Conversation]) -> None:
+    """Store new conversations."""
+    await tx.insert_many(conversations, [_fixed(one) | _changing(one) for one in found])
+
+
+async def update_conversations(tx: Tx, found: Sequence[Conversation]) -> None:
+    """Store what may change of conversations."""
+    await tx.update_many(conversations, [_changing(one) for one in found], keys=("account_id", "conversation_id"))
+
+
+def _fixed(one: Conversation) -> dict[str, Value]:
+    return {
+        "installation_id": one.installation_id,
+        "consumer_id": one.consumer_id,
+        "ttr_type": one.ttr_type,
+        "ttr_seconds": one.ttr_seconds,
+        "opening": one.opening,
+        "started_at": one.started_at,
+    }
+
+
+def _changing(one: Conversation) -> dict[str, Value]:
+    return {
+        "account_id": one.account_id,
+        "conversation_id": one.conversation_id,
+        "state": one.state,
+        "stage": one.stage,
+        "effective_ttr": one.effective_ttr,
+        "dialogs": _encode(one.dialogs).decode(),
+        "updated_at": one.updated_at,
+        "ended_at": one.ended_at,
+        "close_reason": one.close_reason,
+    }
+
+
+_find_conversation: Final = sa.select(conversations).where(
+    conversations.c.account_id == sa.bindparam("account_id"),
+    conversations.c.conversation_id == sa.bindparam("conversation_id"),
+)
+
+
+async def find_conversation(tx: Tx, account_id: str, conversation_id: str) -> Conversation | None:
+    """Read one conversation without locking it."""
+    row = await tx.fetch_one(_find_conversation, {"account_id": account_id, "conversation_id": conversation_id})
+    return None if row is None else _conversation(row)
+
+
+@lru_cache(maxsize=4)
+def _newest(*, of_state: bool, before: bool) -> sa.Select[Any]:
+    table = conversations.c
+    statement = sa.select(conversations).where(table.account_id == sa.bindparam("account_id"))
+    if of_state:
+        statement = statement.where(table.state == sa.bindparam("state"))
+    if before:
+        given = sa.tuple_(
+            sa.bindparam("started_at", type_=sa.BigInteger), sa.bindparam("conversation_id", type_=sa.Text)
+        )
+        statement = statement.where(sa.tuple_(table.started_at, table.conversation_id) < given)
+    return statement.order_by(table.started_at.desc(), table.conversation_id.desc()).limit(sa.bindparam("most"))
+
+
+async def list_conversations(
+    tx: Tx, account_id: str, state: OpenOrClose | None, before: tuple[int, str] | None, most: int
+) -> list[Conversation]:
+    """The newest conversations, those ``before`` a start time and id first."""
+    params: dict[str, Value] = {"account_id": account_id, "most": most}
+    if state is not None:
+        params["state"] = state
+    if before is not None:
+        params["started_at"], params["conversation_id"] = before
+    rows = await tx.fetch(_newest(of_state=state is not None, before=before is not None), params)
+    return [_conversation(row) for row in rows]

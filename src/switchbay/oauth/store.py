@@ -1,6 +1,6 @@
 """All SQL of the oauth room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa

@@ -15,6 +15,7 @@ from joserfc.jwk import RSAKey
 ALGORITHM = "RS256"
 _TYPE = "JWT"
 _COMPACT = re.compile(r"([A-Za-z0-9_-]{1,512})\.([A-Za-z0-9_-]{1,15000})\.([A-Za-z0-9_-]{342})")
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 
 
@@ -47,6 +48,8 @@ def read_kid(token: str) -> str:
         raise TokenRefused("header_malformed") from error
     if header.alg != ALGORITHM or header.typ != _TYPE:
         raise TokenRefused("algorithm_not_allowed")
+    if not _KEY_ID.fullmatch(header.kid):  # a key id is looked up in the database: nothing strange gets there
+        raise TokenRefused("key_unknown")
     return header.kid
 
 

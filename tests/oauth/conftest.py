@@ -1,0 +1,40 @@
+"""The service over a real database, with a small directory of installed applications, and a client of its routes."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from support.oauth_clients import ACCOUNT, CLIENT_ID, OTHER_ACCOUNT, OTHER_CLIENT_ID, Directory, client_of
+from switchbay.infra.db import Database
+from switchbay.infra.machine import ManualClock, Randomness
+from switchbay.infra.vault import Vault
+from switchbay.oauth.public import OAuth
+
+
+@pytest.fixture
+def directory() -> Directory:
+    """One connector in each of two accounts."""
+    directory = Directory()
+    directory.add(ACCOUNT, CLIENT_ID)
+    directory.add(OTHER_ACCOUNT, OTHER_CLIENT_ID)
+    return directory
+
+
+@pytest.fixture
+def oauth(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, directory: Directory) -> OAuth:
+    """The service of one node."""
+    return OAuth(db, clock, randomness, vault, directory, directory)
+
+
+@pytest.fixture
+def other_node(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, directory: Directory) -> OAuth:
+    """The service of another node on the same database, with memories of its own."""
+    return OAuth(db, clock, randomness, vault, directory, directory)
+
+
+@pytest.fixture
+async def http(oauth: OAuth) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the routes."""
+    async with client_of(oauth) as client:
+        yield client

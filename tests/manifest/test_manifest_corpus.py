@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from support.manifest_corpus import Case, case_params, cases
 
+from support.manifest_corpus import Case, case_params, cases
 from switchbay.manifest.public import CATALOGUE, Report, Severity, check_text, check_value, export
 
 

@@ -1,7 +1,7 @@
-"""The manifest corpus: documents with the findings that they must give, shared by the tests of check, schema and remedies.
+"""The manifest corpus: documents with the findings that they must give, for the tests of check, schema and remedies.
 
 ``document`` is the manifest itself, or ``patch`` (RFC 6902) is applied to the base that ``base`` names. ``errors`` and
-``warnings`` list "code pointer". ``schema: "beyond"`` marks what the JSON Schema judges otherwise, for reasons of its own.
+``warnings`` list "code pointer". ``schema: "beyond"`` marks what the JSON Schema cannot judge as the check does.
 """
 
 import json

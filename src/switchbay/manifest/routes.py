@@ -1,7 +1,7 @@
 """HTTP routes of the manifest room: the published JSON Schema and the check of a manifest.
 
-Both are open to anyone and touch no state. The check is bounded by the size of a manifest, and runs on a worker thread so
-that it holds up nobody else.
+Both are open to anyone and touch no state. The check is bounded by the size of a manifest, and runs on a worker thread
+so that it holds up nobody else.
 """
 
 import hashlib

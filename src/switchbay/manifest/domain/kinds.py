@@ -20,6 +20,10 @@ Schema = dict[str, JsonValue]
 CONTROL: Final = r"[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]"
 """Control characters (Cc), line separators, and the marks that turn the direction of text around."""
 
+MOST_COMPOSED: Final = 4
+"""NFC makes one code point of at most four. A text longer than that allows is refused before it is composed, since
+composing takes time in the square of the length of a run of combining marks."""
+
 _CONTROL_RE: Final = re.compile(CONTROL)
 _HASH_TAG_RE: Final = re.compile(r"[^#]#([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)")
 
@@ -66,6 +70,9 @@ def read_string(check: Check, path: Path, value: JsonValue, limit: int, *, inste
     if not isinstance(value, str):
         wrong_type(check, path, value, "a string", str(value) if _is_number(value) else None)
         return None
+    if len(value) > limit * MOST_COMPOSED:
+        _note_length(check, path, len(value), limit)
+        return None
     text = unicodedata.normalize("NFC", value)
     usable = True
     if _CONTROL_RE.search(text):
@@ -80,15 +87,14 @@ def read_string(check: Check, path: Path, value: JsonValue, limit: int, *, inste
         )
         usable = False
     if len(text) > limit:
-        check.add(
-            "too_long",
-            path,
-            f"{path[-1]} has {len(text)} characters, more than {limit}",
-            got=f"{len(text)} characters",
-            expected=f"at most {limit} characters",
-        )
+        _note_length(check, path, len(text), limit)
         usable = False
     return text if usable else None
+
+
+def _note_length(check: Check, path: Path, length: int, limit: int) -> None:
+    message = f"{path[-1]} has {length} characters, more than {limit}"
+    check.add("too_long", path, message, got=f"{length} characters", expected=f"at most {limit} characters")
 
 
 def _is_number(value: JsonValue) -> bool:

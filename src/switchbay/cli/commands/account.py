@@ -1,0 +1,184 @@
+"""The commands ``account …``: accounts of this host, by its operator, directly on the database."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from switchbay.accounts.public import Account, AccountChange
+from switchbay.cli.local import DatabaseUrl, DataDir, load_settings, open_accounts, this_operator
+from switchbay.cli.output import JsonFlag, print_fields, print_json, print_table, when
+from switchbay.cli.servers import run_async
+from switchbay.kit.jsonvalue import JsonValue
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account id.")]
+
+
+@app.callback()
+def accounts_group() -> None:
+    """Make and change accounts, on this host's database.
+
+    \b
+    Examples:
+      switchbay account create 4711001 --name "Example Ltd"
+      switchbay account list
+    """
+
+
+@app.command("create")
+def create(
+    account: AccountId,
+    name: Annotated[str | None, typer.Option(help="Name for people; the id when left out.")] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Make an account.
+
+    \b
+    Examples:
+      switchbay account create 4711001 --name "Example Ltd"
+    """
+    settings = load_settings(data_dir=data_dir, database_url=database_url)
+
+    async def make() -> Account:
+        async with open_accounts(settings) as accounts:
+            return await accounts.create_account(account, name or account, this_operator())
+
+    _show(run_async(make()), json_output)
+
+
+@app.command("list")
+def list_accounts(data_dir: DataDir = None, database_url: DatabaseUrl = None, json_output: JsonFlag = False) -> None:
+    """List the accounts.
+
+    \b
+    Examples:
+      switchbay account list --json
+    """
+    settings = load_settings(data_dir=data_dir, database_url=database_url)
+
+    async def read() -> list[Account]:
+        async with open_accounts(settings) as accounts:
+            return await accounts.list_accounts()
+
+    found = run_async(read())
+    if json_output:
+        print_json([_to_json(account) for account in found])
+        return
+    print_table(
+        ("ACCOUNT", "NAME", "CREATED"),
+        [(account.account_id, account.name, when(account.created_at)) for account in found],
+    )
+
+
+@app.command("show")
+def show(
+    account: AccountId, data_dir: DataDir = None, database_url: DatabaseUrl = None, json_output: JsonFlag = False
+) -> None:
+    """Show an account and its settings.
+
+    \b
+    Examples:
+      switchbay account show 4711001
+    """
+    settings = load_settings(data_dir=data_dir, database_url=database_url)
+
+    async def read() -> Account:
+        async with open_accounts(settings) as accounts:
+            return await accounts.get_account(account)
+
+    _show(run_async(read()), json_output)
+
+
+@app.command("set")
+def change(
+    account: AccountId,
+    name: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    signature_algorithm: Annotated[
+        Literal["sha1", "sha256"] | None, typer.Option(help="Signature of webhooks.")
+    ] = None,
+    signature_encoding: Annotated[
+        Literal["base64", "hex"] | None, typer.Option(help="Encoding of the signature.")
+    ] = None,
+    reveal_client_secret: Annotated[
+        bool | None,
+        typer.Option(
+            "--reveal-client-secret/--hide-client-secret", help="Whether installs can be listed with their secret."
+        ),
+    ] = None,
+    messaging: Annotated[
+        bool | None, typer.Option("--messaging/--no-messaging", help="Whether messaging is on.")
+    ] = None,
+    ttr: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Change settings of an account. A running server follows within two seconds.
+
+    \b
+    Examples:
+      switchbay account set 4711001 --signature-algorithm sha256 --signature-encoding hex
+      switchbay account set 4711001 --ttr URGENT=120 --ttr NORMAL=1200
+    """
+    settings = load_settings(data_dir=data_dir, database_url=database_url)
+    wanted = AccountChange(
+        name=name,
+        signature_algorithm=signature_algorithm,
+        signature_encoding=signature_encoding,
+        reveal_client_secret=reveal_client_secret,
+        messaging_enabled=messaging,
+        ttr_seconds=_targets(ttr),
+    )
+
+    async def update() -> Account:
+        async with open_accounts(settings) as accounts:
+            return await accounts.update_account(account, wanted, this_operator())
+
+    _show(run_async(update()), json_output)
+
+
+def _targets(given: list[str] | None) -> dict[str, int] | None:
+    if not given:
+        return None
+    targets: dict[str, int] = {}
+    for pair in given:
+        name, separator, seconds = pair.partition("=")
+        if not separator or not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):  # noqa: PLR2004
+            raise typer.BadParameter(f"{pair!r} is not NAME=SECONDS.")
+        targets[name] = int(seconds)
+    return targets
+
+
+def _to_json(account: Account) -> dict[str, JsonValue]:
+    return {
+        "account_id": account.account_id,
+        "name": account.name,
+        "created_at": account.created_at,
+        "signature_algorithm": account.signature_algorithm,
+        "signature_encoding": account.signature_encoding,
+        "reveal_client_secret": account.reveal_client_secret,
+        "messaging_enabled": account.messaging_enabled,
+        "ttr_seconds": dict(account.ttr_seconds),
+    }
+
+
+def _show(account: Account, as_json: bool) -> None:
+    if as_json:
+        print_json(_to_json(account))
+        return
+    print_fields(
+        [
+            ("account", account.account_id),
+            ("name", account.name),
+            ("created", when(account.created_at)),
+            ("signatures", f"{account.signature_algorithm}, {account.signature_encoding}"),
+            ("client secrets", "can be listed" if account.reveal_client_secret else "shown once"),
+            ("messaging", "on" if account.messaging_enabled else "off"),
+            ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
+        ]
+    )

@@ -1,0 +1,165 @@
+"""The commands ``deliveries …``: what became of webhooks, over the management API of a server."""
+
+import time
+from typing import Annotated, Literal
+
+import typer
+
+from switchbay.cli.client import segment
+from switchbay.cli.connection import AccountOption, CaFileOption, Connection, ServerOption, UserOption, connected
+from switchbay.cli.output import JsonFlag, mapping, note, objects, plain, print_fields, print_json, print_table, when
+from switchbay.kit.jsonvalue import JsonValue
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+_FOLLOW_SECONDS = 1.0
+
+
+@app.callback()
+def deliveries_group() -> None:
+    """See what became of webhooks: sent, waiting, failed, and every attempt.
+
+    \b
+    Examples:
+      switchbay deliveries list --status failed
+      switchbay deliveries show dlv_01hf…
+    """
+
+
+@app.command("list")
+def list_deliveries(
+    app_id: Annotated[str | None, typer.Option("--app", help="Only of this installation id.")] = None,
+    conversation: Annotated[str | None, typer.Option(help="Only of this conversation.")] = None,
+    event: Annotated[
+        str | None, typer.Option(help="Only of this event, such as ms.MessagingEventNotification.ContentEvent.")
+    ] = None,
+    status: Annotated[
+        Literal["pending", "delivered", "failed", "cancelled"] | None, typer.Option(help="Only with this status.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Most deliveries to show.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on showing deliveries as they finish, until stopped.")
+    ] = False,
+    server: ServerOption = None,
+    account: AccountOption = None,
+    user: UserOption = None,
+    ca_file: CaFileOption = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """List deliveries, newest first.
+
+    \b
+    Examples:
+      switchbay deliveries list
+      switchbay deliveries list --status failed --json
+      switchbay deliveries list --app 3f0c… --follow
+    """
+    filters = [
+        (name, value)
+        for name, value in (
+            ("app", app_id),
+            ("conversation", conversation),
+            ("event", event),
+            ("status", status),
+            ("cursor", cursor),
+        )
+        if value is not None
+    ]
+    query = [*filters, ("limit", str(limit))]
+    with connected(server, account, user, ca_file) as connection:
+        if follow:
+            _follow(connection, query, as_json=json_output)
+        answer = mapping(connection.call("GET", "/deliveries", query=query))
+    if json_output:
+        print_json(answer)
+        return
+    _print(objects(answer.get("deliveries")))
+    if answer.get("next_cursor"):
+        note(f"more: --cursor {plain(answer.get('next_cursor'))}")
+
+
+@app.command("show")
+def show(
+    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help="Delivery id.")],
+    server: ServerOption = None,
+    account: AccountOption = None,
+    user: UserOption = None,
+    ca_file: CaFileOption = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Show a delivery: its body and every attempt with status, timings and what was answered.
+
+    \b
+    Examples:
+      switchbay deliveries show dlv_01hf…
+      switchbay deliveries show dlv_01hf… --json | jq .attempts
+    """
+    with connected(server, account, user, ca_file) as connection:
+        answer = mapping(connection.call("GET", f"/deliveries/{segment(delivery)}"))
+    if json_output:
+        print_json(answer)
+        return
+    print_fields(
+        [
+            (name.replace("_", " "), when(value) if name.endswith("_at") and value else value)
+            for name, value in answer.items()
+            if not isinstance(value, dict | list)
+        ]
+    )
+    for attempt in _attempts(answer):
+        result = attempt.get("status") or attempt.get("failure") or attempt.get("outcome")
+        typer.echo(
+            plain(
+                f"attempt {attempt.get('number')}  {when(attempt.get('started_at'))}  {result}"
+                f"  {attempt.get('total_ms')} ms  {attempt.get('outcome')}  {attempt.get('detail') or ''}"
+            )
+        )
+    body = mapping(answer.get("body"))
+    typer.echo(plain(body.get("text") or body.get("base64") or ""))
+
+
+def _attempts(answer: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    """The attempts of a delivery, which the answer lists beside or instead of their number."""
+    return objects(answer.get("attempts")) or objects(answer.get("attempt_list"))
+
+
+def _follow(connection: Connection, query: list[tuple[str, str]], *, as_json: bool) -> None:
+    """Show each delivery when it is first seen and whenever its state changed; ends with Ctrl-C."""
+    known: dict[str, tuple[JsonValue, JsonValue]] = {}
+    while True:
+        found = objects(mapping(connection.call("GET", "/deliveries", query=query)).get("deliveries"))
+        for shown in reversed(found):
+            state = (shown.get("status"), shown.get("attempts"))
+            if known.get(str(shown.get("id"))) != state:
+                if as_json:
+                    print_json(shown)
+                else:
+                    typer.echo(_line(shown))
+        # Only what the last list held can come again.
+        known = {str(shown.get("id")): (shown.get("status"), shown.get("attempts")) for shown in found}
+        time.sleep(_FOLLOW_SECONDS)
+
+
+def _line(shown: dict[str, JsonValue]) -> str:
+    return plain(
+        f"{when(shown.get('created_at'))}  {shown.get('id')}  {shown.get('event')}  {shown.get('status')}"
+        f"  {shown.get('attempts')} attempts  {shown.get('reason') or ''}"
+    ).rstrip()
+
+
+def _print(found: list[dict[str, JsonValue]]) -> None:
+    print_table(
+        ("DELIVERY", "EVENT", "STATUS", "ATTEMPTS", "CREATED", "CONVERSATION", "REASON"),
+        [
+            (
+                shown.get("id"),
+                str(shown.get("event")).removeprefix("ms.MessagingEventNotification."),
+                shown.get("status"),
+                shown.get("attempts"),
+                when(shown.get("created_at")),
+                shown.get("conversation"),
+                shown.get("reason"),
+            )
+            for shown in found
+        ],
+    )

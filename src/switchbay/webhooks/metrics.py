@@ -1,0 +1,20 @@
+"""Numbers of the delivery engine for Prometheus."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ATTEMPTS = Counter("switchbay_webhook_attempts", "Webhook requests that were made, by what they led to.", ["outcome"])
+CANCELLED = Counter("switchbay_webhook_cancelled", "Deliveries that were cancelled before they were sent.", ["reason"])
+LOST_LANES = Counter("switchbay_webhook_lost_lanes", "Results ignored because another node had taken the lane over.")
+SWEPT_LANES = Counter("switchbay_webhook_swept_lanes", "Lanes taken over by the sweep after a crash, a wait or a stop.")
+REQUEST_SECONDS = Histogram(
+    "switchbay_webhook_request_seconds",
+    "Time from the beginning of a webhook request to the end of its response.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+DELIVERY_SECONDS = Histogram(
+    "switchbay_webhook_delivery_seconds",
+    "Time from the event to its delivery, retries included.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 60, 150, 600, 3600),
+)
+IN_FLIGHT = Gauge("switchbay_webhook_in_flight", "Webhook requests under way on this node.")
+LANES = Gauge("switchbay_webhook_lanes", "Lanes that this node holds in memory.")

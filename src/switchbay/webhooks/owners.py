@@ -1,0 +1,209 @@
+"""Owners (installed apps) of this room: storing their endpoints and secrets, and knowing them when something is sent.
+
+Secrets and custom headers lie sealed in the database. ``set_owner`` and ``remove_owner`` run inside the transaction of
+whoever changes the app. What is pending when an app is disabled or removed is cancelled in that same transaction.
+"""
+
+import asyncio
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from switchbay.infra.db import Database, Tx
+from switchbay.infra.egress import BadUrl, parse_target
+from switchbay.infra.machine import Clock
+from switchbay.infra.vault import Vault
+from switchbay.webhooks import errors
+from switchbay.webhooks.domain import (
+    MAX_RETRIES,
+    Endpoint,
+    Owner,
+    Reason,
+    canonical_event_key,
+    header_fault,
+    is_sent,
+)
+from switchbay.webhooks.store import owners as store
+
+_CACHE_SECONDS = 2.0
+_CACHE_SIZE = 2_000
+
+_headers_decoder = msgspec.json.Decoder(list[tuple[str, str]])
+_caches: "weakref.WeakSet[OwnerCache]" = weakref.WeakSet()
+
+
+async def set_owner(tx: Tx, vault: Vault, owner: Owner, now: int) -> None:
+    """Store an owner as it is now, in the caller's transaction. A disabled owner's pending deliveries are cancelled.
+
+    Raises ``webhook_header_refused`` and ``webhook_endpoint_refused``.
+    """
+    row = _seal(vault, owner)
+    await store.put_owner(tx, row, now)
+    if not owner.enabled:
+        await store.cancel_pending(tx, owner.account_id, owner.owner_id, Reason.APP_DISABLED, now)
+    tx.on_commit(_dropper(owner.account_id, owner.owner_id))
+
+
+async def remove_owner(tx: Tx, account_id: str, owner_id: str, now: int) -> None:
+    """Forget an owner, in the caller's transaction; its pending deliveries are cancelled."""
+    await store.delete_owner(tx, account_id, owner_id)
+    await store.cancel_pending(tx, account_id, owner_id, Reason.APP_REMOVED, now)
+    tx.on_commit(_dropper(account_id, owner_id))
+
+
+def _dropper(account_id: str, owner_id: str) -> Callable[[], None]:
+    def drop() -> None:
+        for cache in tuple(_caches):
+            cache.drop(account_id, owner_id)
+
+    return drop
+
+
+# Sealing
+
+
+def _context(account_id: str, owner_id: str, what: str) -> str:
+    return f"webhook_owners/{account_id}/{owner_id}/{what}"
+
+
+def _seal(vault: Vault, owner: Owner) -> store.OwnerRow:
+    account_id, owner_id = owner.account_id, owner.owner_id
+    endpoints: dict[str, store.EndpointRow] = {}
+    for endpoint in owner.endpoints:
+        key = canonical_event_key(endpoint.event_key)
+        if key in endpoints and endpoint.event_key != key:
+            continue  # both names of one event are given: the proper one counts
+        _check(endpoint)
+        headers = msgspec.json.encode(list(endpoint.headers))
+        endpoints[key] = store.EndpointRow(
+            key,
+            endpoint.url,
+            vault.seal(headers, _context(account_id, owner_id, f"headers/{key}")),
+            max(0, min(endpoint.max_retries, MAX_RETRIES)),
+        )
+    other = owner.other_secret
+    return store.OwnerRow(
+        account_id,
+        owner_id,
+        owner.client_id,
+        owner.enabled,
+        owner.retention_time,
+        vault.seal(owner.signing_secret, _context(account_id, owner_id, "signing_secret")),
+        None if other is None else vault.seal(other, _context(account_id, owner_id, "other_secret")),
+        tuple(endpoints.values()),
+    )
+
+
+def _check(endpoint: Endpoint) -> None:
+    try:
+        parse_target(endpoint.url)
+    except BadUrl as error:
+        raise errors.endpoint_refused(endpoint.event_key, str(error)) from error
+    for name, value in endpoint.headers:
+        fault = header_fault(name, value)
+        if fault is not None:
+            raise errors.header_refused(name, fault)
+
+
+# Knowing owners at send time
+
+
+@dataclass(frozen=True, slots=True)
+class SendEndpoint:
+    """An endpoint ready for sending: the headers are those that are really sent."""
+
+    url: str
+    origin: tuple[str, str, int]
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    max_retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendOwner:
+    """An owner ready for sending."""
+
+    client_id: str
+    enabled: bool
+    endpoints: dict[str, SendEndpoint]
+    signing_secret: bytes = field(repr=False)
+    other_secret: bytes | None = field(repr=False)
+
+
+def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
+    def plain(sealed: bytes, what: str) -> bytes:
+        return vault.open_bytes(sealed, _context(row.account_id, row.owner_id, what))
+
+    return SendOwner(
+        row.client_id,
+        row.enabled,
+        {
+            each.event_key: SendEndpoint(
+                each.url,
+                parse_target(each.url).origin,
+                tuple(
+                    (name, value)
+                    for name, value in _headers_decoder.decode(plain(each.headers, f"headers/{each.event_key}"))
+                    if is_sent(name)
+                ),
+                each.max_retries,
+            )
+            for each in row.endpoints
+        },
+        plain(row.signing_secret, "signing_secret"),
+        None if row.other_secret is None else plain(row.other_secret, "other_secret"),
+    )
+
+
+class OwnerCache:
+    """Owners as they are now, at most two seconds ago. Changes made on this node are seen at once."""
+
+    def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
+        self._db = db
+        self._vault = vault
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, str], tuple[float, SendOwner | None]] = OrderedDict()
+        self._loading: dict[tuple[str, str], asyncio.Task[SendOwner | None]] = {}
+        _caches.add(self)
+
+    def known(self, account_id: str, owner_id: str) -> "tuple[SendOwner | None] | None":
+        """The owner in a 1-tuple (None inside: there is none), or None when it must be asked for."""
+        entry = self._known.get((account_id, owner_id))
+        return (entry[1],) if entry is not None and entry[0] > self._clock.monotonic() else None
+
+    async def find(self, account_id: str, owner_id: str) -> SendOwner | None:
+        """The owner, or None if it was removed. Raises ``DatabaseUnavailable`` and ``secret_unreadable``."""
+        known = self.known(account_id, owner_id)
+        if known is not None:
+            return known[0]
+        key = (account_id, owner_id)
+        task = self._loading.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._load(key))
+            self._loading[key] = task
+            task.add_done_callback(lambda done: self._forget_task(key, done))
+        return await asyncio.shield(task)
+
+    async def _load(self, key: tuple[str, str]) -> SendOwner | None:
+        until = self._clock.monotonic() + _CACHE_SECONDS
+        row = await self._db.read(lambda tx: store.find_owner(tx, *key))
+        owner = None if row is None else _open(self._vault, row)
+        if self._loading.get(key) is asyncio.current_task():  # else it was dropped meanwhile: what we read may be old
+            self._known[key] = (until, owner)
+            self._known.move_to_end(key)
+            while len(self._known) > _CACHE_SIZE:
+                self._known.popitem(last=False)
+        return owner
+
+    def _forget_task(self, key: tuple[str, str], done: "asyncio.Task[SendOwner | None]") -> None:
+        if self._loading.get(key) is done:
+            del self._loading[key]
+        if not done.cancelled():
+            done.exception()  # each who waits gets it; if nobody does any more, it is not worth a warning
+
+    def drop(self, account_id: str, owner_id: str) -> None:
+        """Forget what is known of an owner."""
+        self._known.pop((account_id, owner_id), None)
+        self._loading.pop((account_id, owner_id), None)

@@ -1,0 +1,161 @@
+"""The webhooks room's service: publishing inside other rooms' transactions, delivering, and showing what happened."""
+
+from collections.abc import Sequence
+
+from switchbay.infra.db import Database, Tx
+from switchbay.infra.egress import Egress
+from switchbay.infra.machine import Clock, Randomness
+from switchbay.infra.vault import Vault
+from switchbay.webhooks import errors
+from switchbay.webhooks.domain import Notification, Pace, Pending, canonical_event_key
+from switchbay.webhooks.owners import OwnerCache
+from switchbay.webhooks.store import deliveries, lanes, listing, owners
+from switchbay.webhooks.store.lanes import LaneKey
+from switchbay.webhooks.store.listing import DeliveryDetail, DeliveryFilter, DeliverySummary
+from switchbay.webhooks.workers import Dispatcher, Handoff
+from switchbay.webhooks.workers.sender import AccountSettings, Sender
+
+_MOST_LANES = 20_000
+_GRACE_SECONDS = 2.0
+
+
+class Webhooks:
+    """Publishes events to apps' endpoints and delivers them, at least once and in order per lane."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        randomness: Randomness,
+        vault: Vault,
+        egress: Egress,
+        accounts: AccountSettings,
+        *,
+        retry_seconds: float = 30.0,
+        connect_seconds: float = 5.0,
+        response_seconds: float = 5.0,
+        response_bytes: int = 16_384,
+        in_flight: int = 200,
+        lease_seconds: float = 60.0,
+        sweep_seconds: float = 2.0,
+        most_lanes: int = _MOST_LANES,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._randomness = randomness
+        self._pace = Pace(
+            retry_seconds,
+            connect_seconds,
+            response_seconds,
+            response_bytes,
+            in_flight,
+            lease_seconds,
+            sweep_seconds,
+            most_lanes,
+        )
+        self._node = randomness.token(8)
+        self.dispatcher = Dispatcher(
+            db,
+            clock,
+            self._node,
+            OwnerCache(db, vault, clock),
+            Sender(clock, egress, accounts, self._pace),
+            self._pace,
+        )
+
+    # Life
+
+    async def start(self) -> None:
+        """Begin to deliver. Without it, publishing works and the deliveries wait for a node that has started."""
+        self.dispatcher.start()
+
+    async def stop(self) -> None:
+        """End what is under way, within the limits of one request, and leave the rest to other nodes."""
+        await self.dispatcher.stop(self._pace.connect_seconds + self._pace.response_seconds + _GRACE_SECONDS)
+
+    # Publishing
+
+    async def publish(self, tx: Tx, notifications: Sequence[Notification]) -> None:
+        """Store a pending delivery for each notification that its owner subscribes to, in the caller's transaction.
+
+        Notifications of one lane keep their order. They are sent once the transaction has committed.
+        """
+        wanted = await self._subscribed(tx, notifications)
+        if not wanted:
+            return
+        now = self._clock.now_ms()
+        accepting = self.dispatcher.is_accepting
+        by_lane: dict[LaneKey, list[Notification]] = {}
+        for each in wanted:
+            by_lane.setdefault((each.account_id, each.owner_id, each.lane), []).append(each)
+        published = await lanes.publish(
+            tx,
+            [lanes.Publish(key, len(group), group[-1].created_at) for key, group in by_lane.items()],
+            node=self._node if accepting else "",
+            wake_at=now + self._pace.lease_ms if accepting else now,
+        )
+        rows: list[deliveries.NewDelivery] = []
+        handoffs: list[Handoff] = []
+        for key, group in by_lane.items():
+            lane = published[key]
+            first = lane.next_position - len(group)
+            pending = [self._pending(each, first + place) for place, each in enumerate(group)]
+            rows.extend(
+                deliveries.NewDelivery(each.id, key, each.position, each.event_key, each.body, each.created_at)
+                for each in pending
+            )
+            if lane.node == self._node:
+                handoffs.append(Handoff(key, lane.fence, lane.claimed_from, lane.wake_at, tuple(pending)))
+        await deliveries.insert(tx, rows)
+        if handoffs:
+            tx.on_commit(lambda: self.dispatcher.accept(handoffs))
+
+    async def _subscribed(self, tx: Tx, notifications: Sequence[Notification]) -> list[Notification]:
+        owner_ids: dict[str, dict[str, None]] = {}
+        for each in notifications:
+            owner_ids.setdefault(each.account_id, {})[each.owner_id] = None
+        pairs = {
+            (account_id, *pair)
+            for account_id, ids in owner_ids.items()
+            for pair in await owners.subscriptions(tx, account_id, tuple(ids))
+        }
+        return [
+            each
+            for each in notifications
+            if (each.account_id, each.owner_id, canonical_event_key(each.event_key)) in pairs
+        ]
+
+    def _pending(self, notification: Notification, position: int) -> Pending:
+        return Pending(
+            self._randomness.sortable_id("dlv", notification.created_at),
+            position,
+            canonical_event_key(notification.event_key),
+            notification.body,
+            0,
+            0,
+            notification.created_at,
+        )
+
+    # Looking
+
+    async def list_deliveries(
+        self, account_id: str, wanted: DeliveryFilter, *, cursor: str | None = None, limit: int = 50
+    ) -> tuple[list[DeliverySummary], str | None]:
+        """Deliveries of an account, newest first, and the cursor of the next page if there is one.
+
+        Raises ``cursor_malformed``.
+        """
+        if cursor is not None and not listing.is_delivery_id(cursor):
+            raise errors.cursor_malformed()
+        found = await self._db.read(lambda tx: listing.find(tx, account_id, wanted, before=cursor, most=limit + 1))
+        page = found[:limit]
+        return page, page[-1].id if len(found) > limit else None
+
+    async def get_delivery(self, account_id: str, delivery_id: str) -> DeliveryDetail:
+        """One delivery with its body and attempts. Raises ``delivery_unknown``."""
+        if not listing.is_delivery_id(delivery_id):
+            raise errors.delivery_unknown()
+        found = await self._db.read(lambda tx: listing.get(tx, account_id, delivery_id))
+        if found is None:
+            raise errors.delivery_unknown()
+        return found

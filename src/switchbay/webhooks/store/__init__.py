@@ -1,0 +1,1 @@
+"""All SQL of the webhooks room. Functions take a transaction and never commit."""

@@ -1,0 +1,226 @@
+"""SQL of lanes: giving out positions, claiming, renewing, releasing.
+
+Statements that touch several lanes are upserts over rows sorted by key: both engines take the rows in that order, so
+two transactions never wait for each other in a circle.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from switchbay.infra.db import Tx
+from switchbay.webhooks.tables import lanes
+
+LaneKey = tuple[str, str, str]
+
+_KEY = ("account_id", "owner_id", "lane")
+_MOST_ROWS = 64
+_NEVER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """So many new deliveries for a lane."""
+
+    key: LaneKey
+    count: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A lane after a publish: ``next_position`` comes after the last new delivery.
+
+    ``claimed_from`` is the position from which on the node that holds the lane knows all of it without reading.
+    """
+
+    next_position: int
+    claimed_from: int
+    node: str
+    fence: int
+    wake_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Keep a lane until ``wake_at``, or release it if nothing was published behind ``release_at_position``."""
+
+    key: LaneKey
+    fence: int
+    wake_at: int
+    release_at_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A lane that the sweep has taken."""
+
+    key: LaneKey
+    fence: int
+    lease_until: int
+
+
+def _runs(count: int) -> Iterator[tuple[int, int]]:
+    """Split ``count`` rows into runs of 64, 32, 16 … 1, so that few statements are prepared."""
+    start = 0
+    size = _MOST_ROWS
+    while start < count:
+        while size > count - start:
+            size >>= 1
+        yield start, size
+        start += size
+
+
+def _row(place: int, values: Mapping[str, str]) -> dict[str, sa.BindParameter[object]]:
+    return {column: sa.bindparam(f"{name}_{place}") for column, name in values.items()}
+
+
+@lru_cache(maxsize=16)
+def _publish_statement(count: int) -> sa.Insert:
+    names = {
+        "account_id": "account",
+        "owner_id": "owner",
+        "lane": "lane",
+        "next_position": "count",
+        "first_at": "at",
+        "last_at": "at",
+    }
+    shared: dict[str, sa.ColumnElement[object]] = {
+        "claimed_from": sa.literal_column("0"),
+        "fence": sa.literal_column("1"),
+        "node": sa.bindparam("node"),
+        "wake_at": sa.bindparam("wake_at"),
+    }
+    statement = insert(lanes).values([{**_row(place, names), **shared} for place in range(count)])
+    new = statement.excluded
+    free = lanes.c.wake_at.is_(None)
+    return statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={
+            "next_position": lanes.c.next_position + new.next_position,
+            "claimed_from": sa.case((free, lanes.c.next_position), else_=lanes.c.claimed_from),
+            "node": sa.case((free, new.node), else_=lanes.c.node),
+            "fence": lanes.c.fence + sa.case((free, sa.literal_column("1")), else_=sa.literal_column("0")),
+            "wake_at": sa.func.coalesce(lanes.c.wake_at, new.wake_at),
+            "last_at": new.last_at,
+        },
+    ).returning(
+        lanes.c.account_id,
+        lanes.c.owner_id,
+        lanes.c.lane,
+        lanes.c.next_position,
+        lanes.c.claimed_from,
+        lanes.c.node,
+        lanes.c.fence,
+        lanes.c.wake_at,
+    )
+
+
+@lru_cache(maxsize=16)
+def _settle_statement(count: int) -> sa.Insert:
+    names = {
+        "account_id": "account",
+        "owner_id": "owner",
+        "lane": "lane",
+        "next_position": "release_at",
+        "fence": "fence",
+        "wake_at": "wake_at",
+    }
+    # The row exists, so the insert itself never happens: it is there to lock the rows in the order given.
+    shared: dict[str, sa.ColumnElement[object]] = {
+        "claimed_from": sa.literal_column("0"),
+        "node": sa.literal_column("''"),
+        "first_at": sa.literal_column("0"),
+        "last_at": sa.literal_column("0"),
+    }
+    statement = insert(lanes).values([{**_row(place, names), **shared} for place in range(count)])
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={
+            "wake_at": sa.case(
+                (lanes.c.fence != new.fence, lanes.c.wake_at),
+                (lanes.c.next_position == new.next_position, sa.null()),
+                else_=new.wake_at,
+            )
+        },
+    ).returning(lanes.c.account_id, lanes.c.owner_id, lanes.c.lane, lanes.c.fence, lanes.c.wake_at)
+
+
+_due = (
+    sa.select(lanes.c.account_id, lanes.c.owner_id, lanes.c.lane, lanes.c.fence)
+    .where(lanes.c.wake_at <= sa.bindparam("now"))
+    .order_by(lanes.c.wake_at)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_next_position = sa.select(lanes.c.next_position).where(
+    lanes.c.account_id == sa.bindparam("account_id"),
+    lanes.c.owner_id == sa.bindparam("owner_id"),
+    lanes.c.lane == sa.bindparam("lane"),
+)
+
+
+async def publish(tx: Tx, rows: Sequence[Publish], *, node: str, wake_at: int) -> dict[LaneKey, Published]:
+    """Give out positions; a free lane becomes ``node``'s until ``wake_at``."""
+    ordered = sorted(rows, key=lambda row: row.key)
+    found: dict[LaneKey, Published] = {}
+    for start, size in _runs(len(ordered)):
+        params: dict[str, str | int] = {"node": node, "wake_at": wake_at}
+        for place, row in enumerate(ordered[start : start + size]):
+            params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
+            params[f"count_{place}"] = row.count
+            params[f"at_{place}"] = row.at
+        for each in await tx.fetch(_publish_statement(size), params):
+            found[each[0], each[1], each[2]] = Published(each[3], each[4], each[5], each[6], each[7])
+    return found
+
+
+async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
+    """Keep or release lanes; return those whose fence still holds, and for each whether it was released."""
+    ordered = sorted(rows, key=lambda row: row.key)
+    fences = {row.key: row.fence for row in ordered}
+    held: dict[LaneKey, bool] = {}
+    for start, size in _runs(len(ordered)):
+        params: dict[str, str | int] = {}
+        for place, row in enumerate(ordered[start : start + size]):
+            params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
+            params[f"fence_{place}"] = row.fence
+            params[f"wake_at_{place}"] = row.wake_at
+            params[f"release_at_{place}"] = _NEVER if row.release_at_position is None else row.release_at_position
+        for each in await tx.fetch(_settle_statement(size), params):
+            key = (each[0], each[1], each[2])
+            if each[3] == fences[key]:
+                held[key] = each[4] is None
+    return held
+
+
+async def claim_due(tx: Tx, *, node: str, now: int, lease_until: int, most: int) -> list[Claimed]:
+    """Take up to ``most`` lanes whose time has come and that no other node is just taking."""
+    due = await tx.fetch(_due, {"now": now, "most": most})
+    claimed = [Claimed((row[0], row[1], row[2]), row[3] + 1, lease_until) for row in due]
+    await tx.update_many(
+        lanes,
+        [
+            {
+                "account_id": lane.key[0],
+                "owner_id": lane.key[1],
+                "lane": lane.key[2],
+                "node": node,
+                "fence": lane.fence,
+                "wake_at": lease_until,
+            }
+            for lane in claimed
+        ],
+        keys=_KEY,
+    )
+    return claimed
+
+
+async def next_position(tx: Tx, key: LaneKey) -> int:
+    """The position that the lane's next delivery will get."""
+    row = await tx.fetch_one(_next_position, {"account_id": key[0], "owner_id": key[1], "lane": key[2]})
+    return 0 if row is None else int(row[0])

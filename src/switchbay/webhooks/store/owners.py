@@ -1,0 +1,164 @@
+"""SQL of owners and their endpoints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from switchbay.infra.db import Row, Tx
+from switchbay.webhooks.domain import Reason, Status
+from switchbay.webhooks.tables import deliveries, endpoints, owners
+
+_KEY = ("account_id", "owner_id")
+
+_insert_owner = insert(owners).values({column.name: sa.bindparam(column.name) for column in owners.columns})
+_put_owner = _insert_owner.on_conflict_do_update(
+    index_elements=_KEY,
+    set_={
+        name: _insert_owner.excluded[name]
+        for name in ("client_id", "enabled", "retention_time", "signing_secret", "other_secret", "updated_at")
+    },
+)
+_delete_owner = sa.delete(owners).where(
+    owners.c.account_id == sa.bindparam("account_id"), owners.c.owner_id == sa.bindparam("owner_id")
+)
+_delete_endpoints = sa.delete(endpoints).where(
+    endpoints.c.account_id == sa.bindparam("account_id"), endpoints.c.owner_id == sa.bindparam("owner_id")
+)
+_cancel_pending = (
+    sa.update(deliveries)
+    .where(
+        deliveries.c.account_id == sa.bindparam("account"),
+        deliveries.c.owner_id == sa.bindparam("owner"),
+        sa.literal_column("status") == sa.literal_column("'pending'"),
+    )
+    .values(
+        status=sa.bindparam("new_status"),
+        reason=sa.bindparam("new_reason"),
+        finished_at=sa.bindparam("now"),
+        next_attempt_at=sa.null(),
+    )
+)
+_select_owner = sa.select(owners).where(
+    owners.c.account_id == sa.bindparam("account_id"), owners.c.owner_id == sa.bindparam("owner_id")
+)
+_select_endpoints = sa.select(endpoints).where(
+    endpoints.c.account_id == sa.bindparam("account_id"), endpoints.c.owner_id == sa.bindparam("owner_id")
+)
+_select_subscriptions = (
+    sa.select(endpoints.c.owner_id, endpoints.c.event_key)
+    .select_from(
+        endpoints.join(
+            owners, sa.and_(endpoints.c.account_id == owners.c.account_id, endpoints.c.owner_id == owners.c.owner_id)
+        )
+    )
+    .where(
+        endpoints.c.account_id == sa.bindparam("account_id"),
+        endpoints.c.owner_id.in_(sa.bindparam("owner_ids", expanding=True)),
+        owners.c.enabled.is_(sa.true()),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRow:
+    """An endpoint with its headers sealed."""
+
+    event_key: str
+    url: str
+    headers: bytes
+    max_retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRow:
+    """An owner with its secrets sealed."""
+
+    account_id: str
+    owner_id: str
+    client_id: str
+    enabled: bool
+    retention_time: int
+    signing_secret: bytes
+    other_secret: bytes | None
+    endpoints: tuple[EndpointRow, ...]
+
+
+async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
+    """Store an owner and replace its endpoints; its gate stays as it is."""
+    await tx.execute(
+        _put_owner,
+        {
+            "account_id": row.account_id,
+            "owner_id": row.owner_id,
+            "client_id": row.client_id,
+            "enabled": row.enabled,
+            "retention_time": row.retention_time,
+            "signing_secret": row.signing_secret,
+            "other_secret": row.other_secret,
+            "gate": "up",
+            "gate_since": now,
+            "updated_at": now,
+        },
+    )
+    await tx.execute(_delete_endpoints, {"account_id": row.account_id, "owner_id": row.owner_id})
+    await tx.insert_many(
+        endpoints,
+        [
+            {
+                "account_id": row.account_id,
+                "owner_id": row.owner_id,
+                "event_key": endpoint.event_key,
+                "url": endpoint.url,
+                "headers": endpoint.headers,
+                "max_retries": endpoint.max_retries,
+            }
+            for endpoint in row.endpoints
+        ],
+    )
+
+
+async def delete_owner(tx: Tx, account_id: str, owner_id: str) -> None:
+    """Forget an owner and its endpoints."""
+    await tx.execute(_delete_owner, {"account_id": account_id, "owner_id": owner_id})
+    await tx.execute(_delete_endpoints, {"account_id": account_id, "owner_id": owner_id})
+
+
+async def cancel_pending(tx: Tx, account_id: str, owner_id: str, reason: Reason, now: int) -> int:
+    """Cancel everything that is pending for an owner; return how many deliveries that were."""
+    return await tx.execute(
+        _cancel_pending,
+        {
+            "account": account_id,
+            "owner": owner_id,
+            "new_status": Status.CANCELLED.value,
+            "new_reason": reason.value,
+            "now": now,
+        },
+    )
+
+
+async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
+    """One owner with its endpoints."""
+    key = {"account_id": account_id, "owner_id": owner_id}
+    row = await tx.fetch_one(_select_owner, key)
+    if row is None:
+        return None
+    found: Sequence[Row] = await tx.fetch(_select_endpoints, key)
+    return OwnerRow(
+        account_id,
+        owner_id,
+        row["client_id"],
+        bool(row["enabled"]),
+        row["retention_time"],
+        row["signing_secret"],
+        row["other_secret"],
+        tuple(EndpointRow(each["event_key"], each["url"], each["headers"], each["max_retries"]) for each in found),
+    )
+
+
+async def subscriptions(tx: Tx, account_id: str, owner_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """The pairs of owner and event key that are to be told, of enabled owners."""
+    rows = await tx.fetch(_select_subscriptions, {"account_id": account_id, "owner_ids": owner_ids})
+    return {(row[0], row[1]) for row in rows}

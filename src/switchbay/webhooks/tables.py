@@ -1,0 +1,116 @@
+"""Tables of the webhooks room.
+
+The order of a lane's deliveries is ``position``, given out by the lane's row under its lock. A lane is free while
+``wake_at`` is null: then nothing of it is pending. Otherwise ``wake_at`` is when a node may take it: the end of the
+lease of the node that works on it, or the time of the next attempt. ``fence`` grows with each change of hands.
+
+The indexes are partial so that the many delivered rows cost them nothing.
+"""
+
+import sqlalchemy as sa
+
+from switchbay.infra.db import metadata
+
+owners = sa.Table(
+    "webhook_owners",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("retention_time", sa.BigInteger, nullable=False),
+    sa.Column("signing_secret", sa.LargeBinary, nullable=False),
+    sa.Column("other_secret", sa.LargeBinary),
+    sa.Column("gate", sa.Text, nullable=False),
+    sa.Column("gate_since", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+endpoints = sa.Table(
+    "webhook_endpoints",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text, primary_key=True),
+    sa.Column("event_key", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("headers", sa.LargeBinary, nullable=False),
+    sa.Column("max_retries", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+lanes = sa.Table(
+    "webhook_lanes",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text, primary_key=True),
+    sa.Column("lane", sa.Text, primary_key=True),
+    sa.Column("next_position", sa.BigInteger, nullable=False),
+    sa.Column("claimed_from", sa.BigInteger, nullable=False),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("wake_at", sa.BigInteger),
+    sa.Column("first_at", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index(
+    "ix_webhook_lanes_wake_at",
+    lanes.c.wake_at,
+    sqlite_where=sa.text("wake_at IS NOT NULL"),
+    postgresql_where=sa.text("wake_at IS NOT NULL"),
+)
+
+deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text, nullable=False),
+    sa.Column("lane", sa.Text, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("event_key", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", sa.BigInteger),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("finished_at", sa.BigInteger),
+)
+sa.Index(
+    "ix_webhook_deliveries_pending",
+    deliveries.c.account_id,
+    deliveries.c.owner_id,
+    deliveries.c.lane,
+    deliveries.c.position,
+    sqlite_where=sa.text("status = 'pending'"),
+    postgresql_where=sa.text("status = 'pending'"),
+)
+sa.Index(
+    "ix_webhook_deliveries_undelivered",
+    deliveries.c.account_id,
+    deliveries.c.status,
+    deliveries.c.id,
+    sqlite_where=sa.text("status IN ('failed', 'cancelled')"),
+    postgresql_where=sa.text("status IN ('failed', 'cancelled')"),
+)
+
+attempts = sa.Table(
+    "webhook_attempts",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("delivery_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("connect_ms", sa.Integer),
+    sa.Column("total_ms", sa.Integer, nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("status", sa.Integer),
+    sa.Column("failure", sa.Text),
+    sa.Column("detail", sa.Text),
+    sa.Column("response_headers", sa.Text, nullable=False),
+    sa.Column("response_body", sa.LargeBinary, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,6 @@
+"""The delivery engine: lanes in memory, slots for requests under way, recording of results, the dispatcher itself."""
+
+from switchbay.webhooks.workers.dispatcher import Dispatcher
+from switchbay.webhooks.workers.lane import Handoff
+
+__all__ = ["Dispatcher", "Handoff"]

@@ -1,0 +1,417 @@
+"""The dispatcher of a node: holds lanes, has the first delivery of each sent, and decides what comes next.
+
+A lane is always in exactly one place: being read, waiting for a slot, being sent, being recorded, or waiting for a
+time. Lanes come from publishes on this node (in memory, right after the commit) and from the sweep, which takes over
+every lane whose lease or waiting time has run out, whoever left it. Everything here runs on the event loop, so nothing
+needs a lock.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from itertools import count
+
+import structlog
+
+from switchbay.infra.db import Database, DatabaseUnavailable
+from switchbay.infra.machine import Clock
+from switchbay.kit.errors import AppError
+from switchbay.webhooks import metrics
+from switchbay.webhooks.domain import Pace, Pending, Reason
+from switchbay.webhooks.owners import OwnerCache, SendOwner
+from switchbay.webhooks.store import lanes
+from switchbay.webhooks.store.lanes import LaneKey
+from switchbay.webhooks.workers.lane import Handoff, Lane, Memory, State
+from switchbay.webhooks.workers.reader import Reader
+from switchbay.webhooks.workers.recorder import Fate, Recorder, Result
+from switchbay.webhooks.workers.sender import Attempted, Sender, endpoint_for
+from switchbay.webhooks.workers.slots import Origin, Slots
+
+_MOST_BODY_BYTES = 32 * 1024 * 1024
+_LANES_A_SWEEP = 256
+_BACK_OFF_MS = 1_000
+_SHORT_BACK_OFF_MS = 100
+_LONG_WAIT_MS = 1_000
+_MOST_SLEEP_SECONDS = 3_600.0
+
+_log = structlog.get_logger("webhooks")
+
+
+class Dispatcher:
+    """Everything that one node does about deliveries."""
+
+    def __init__(self, db: Database, clock: Clock, node: str, owners: OwnerCache, sender: Sender, pace: Pace) -> None:
+        self._db = db
+        self._clock = clock
+        self._node = node
+        self._owners = owners
+        self._sender = sender
+        self._pace = pace
+        memory = Memory(_MOST_BODY_BYTES)
+        self._memory = memory
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._slots: Slots[tuple[Lane, int]] = Slots(pace.in_flight)
+        self._reader = Reader(db, memory, self._free)
+        self._recorder = Recorder(db, self._recorded)
+        self._timers: list[tuple[int, int, Lane, int]] = []
+        self._timer_numbers = count()
+        self._timer_changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._is_running = False
+
+    # Life
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether publishes on this node should give it their lanes. Read from other threads, too."""
+        return self._is_running and len(self._lanes) < self._pace.most_lanes
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is under way: every lane that is held waits for a time."""
+        return (
+            self._reader.is_idle
+            and self._recorder.is_idle
+            and not self._tasks
+            and all(lane.state is State.WAITING for lane in self._lanes.values())
+        )
+
+    def start(self, *, in_background: bool = True) -> None:
+        """Accept lanes; sweep and wake in the background, or only when ``sweep_once`` and ``wake_due`` are called."""
+        self._is_running = True
+        if in_background:
+            loop = asyncio.get_running_loop()
+            self._loops = [loop.create_task(self._sweep_for_ever()), loop.create_task(self._wake_for_ever())]
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let requests under way end, write everything down, and leave the lanes to others."""
+        self._is_running = False
+        for task in self._loops:
+            task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        self._loops = []
+        self._reader.cancel()
+        try:
+            async with asyncio.timeout(grace_seconds):
+                while self._tasks:
+                    await asyncio.wait(tuple(self._tasks))
+                await self._recorder.flush()
+                await self._leave_lanes()
+        except (TimeoutError, DatabaseUnavailable):
+            _log.warning("stopped before all was written; the rest follows when the leases run out")
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._recorder.cancel()
+        await asyncio.sleep(0)
+        for lane in tuple(self._lanes.values()):
+            self._drop(lane)
+        self._timers.clear()
+
+    async def _leave_lanes(self) -> None:
+        now = self._clock.now_ms()
+        rows = [
+            lanes.Settle(lane.key, lane.fence, max(now, 0 if lane.current is None else lane.current.not_before), None)
+            for lane in self._lanes.values()
+        ]
+        if rows:
+            await self._db.write(lambda tx: lanes.settle(tx, rows))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Where lanes come from
+
+    def accept(self, handoffs: Sequence[Handoff]) -> None:
+        """Take over what a publish on this node has just committed."""
+        if not self._is_running:
+            return  # the sweep of some node finds it when the lease runs out
+        for handoff in handoffs:
+            lane = self._lanes.get(handoff.key)
+            if lane is None:
+                lane = self._hold(handoff.key, handoff.fence, handoff.lease_until, handoff.claimed_from)
+            elif handoff.fence > lane.fence:
+                self._renew(lane, handoff.fence, handoff.lease_until, handoff.claimed_from, is_behind=False)
+            elif handoff.fence < lane.fence:
+                continue
+            for delivery in handoff.deliveries:
+                lane.add(delivery)
+            if lane.state is State.FREE:
+                self._advance(lane)
+
+    async def sweep_once(self) -> int:
+        """Take over lanes whose time has come; return how many that were."""
+        room = self._pace.most_lanes - len(self._lanes)
+        if room <= 0:
+            return 0
+        now = self._clock.now_ms()
+        most = min(room, _LANES_A_SWEEP)
+        claimed = await self._db.write(
+            lambda tx: lanes.claim_due(tx, node=self._node, now=now, lease_until=now + self._pace.lease_ms, most=most)
+        )
+        for each in claimed:
+            metrics.SWEPT_LANES.inc()
+            lane = self._lanes.get(each.key)
+            if lane is None:
+                lane = self._hold(each.key, each.fence, each.lease_until, 0)
+                lane.is_behind = True
+            elif each.fence > lane.fence:
+                self._renew(lane, each.fence, each.lease_until, 0, is_behind=True)
+            if lane.state is State.FREE:
+                self._advance(lane)
+        return len(claimed)
+
+    def renew_leases(self) -> int:
+        """Prolong the leases of the lanes in memory that have used up half of theirs; return how many."""
+        now = self._clock.now_ms()
+        until = now + self._pace.lease_ms
+        soon = now + self._pace.lease_ms // 2
+        due = [lane for lane in self._lanes.values() if lane.lease_until < soon]
+        for lane in due:
+            self._recorder.put(Result(lane, lane.fence, until, None, now))
+        return len(due)
+
+    def _hold(self, key: LaneKey, fence: int, lease_until: int, expected: int) -> Lane:
+        lane = Lane(key, fence, lease_until, expected, self._memory)
+        self._lanes[key] = lane
+        metrics.LANES.inc()
+        return lane
+
+    def _renew(self, lane: Lane, fence: int, lease_until: int, expected: int, *, is_behind: bool) -> None:
+        lane.renew(fence, lease_until, expected, is_behind=is_behind)
+        if lane.state is State.WAITING:
+            lane.end_current()
+            lane.state = State.FREE
+
+    def _drop(self, lane: Lane) -> None:
+        if self._lanes.get(lane.key) is lane:
+            del self._lanes[lane.key]
+            metrics.LANES.dec()
+        lane.generation += 1
+        lane.shed()
+
+    def _holds(self, lane: Lane, generation: int) -> bool:
+        return lane.generation == generation and self._lanes.get(lane.key) is lane
+
+    # What a lane does next
+
+    def _free(self, lane: Lane) -> None:
+        lane.state = State.FREE
+        if self._lanes.get(lane.key) is lane:
+            self._advance(lane)
+
+    def _advance(self, lane: Lane) -> None:
+        if not self._is_running:
+            return
+        delivery = lane.begin_next()
+        if delivery is None:
+            if lane.is_behind:
+                lane.state = State.READING
+                self._reader.put(lane)
+            else:
+                self._record(lane, lane.fence, None)
+        elif delivery.not_before > self._clock.now_ms():
+            self._wait(lane, delivery.not_before)
+        else:
+            lane.state = State.QUEUED
+            known = self._owners.known(lane.key[0], lane.key[1])
+            if known is None:
+                self._spawn(self._look_up(lane, lane.generation))
+            else:
+                self._enqueue(lane, delivery, known[0])
+
+    def _wait(self, lane: Lane, until: int) -> None:
+        if until - self._clock.now_ms() > _LONG_WAIT_MS:
+            lane.shed()
+        lane.state = State.WAITING
+        heapq.heappush(self._timers, (until, next(self._timer_numbers), lane, lane.generation))
+        if self._timers[0][2] is lane:
+            self._timer_changed.set()
+
+    def _back_off(self, lane: Lane, ms: int) -> None:
+        self._wait(lane, self._clock.now_ms() + ms)
+
+    def wake_due(self) -> int:
+        """Let the lanes whose time has come go on; return how many."""
+        now = self._clock.now_ms()
+        woken = 0
+        while self._timers and self._timers[0][0] <= now:
+            _, _, lane, generation = heapq.heappop(self._timers)
+            if self._holds(lane, generation) and lane.state is State.WAITING:
+                woken += 1
+                self._free(lane)
+        return woken
+
+    # Sending
+
+    async def _look_up(self, lane: Lane, generation: int) -> None:
+        try:
+            owner = await self._owners.find(lane.key[0], lane.key[1])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on later
+            self._failed(lane, generation, error)
+            return
+        if not self._holds(lane, generation) or lane.current is None:
+            self._start_over(lane)
+        else:
+            self._enqueue(lane, lane.current, owner)
+
+    def _enqueue(self, lane: Lane, delivery: Pending, owner: SendOwner | None) -> None:
+        endpoint = endpoint_for(owner, delivery.event_key)
+        if isinstance(endpoint, Reason):
+            self._cancel(lane, lane.fence, delivery, endpoint)
+        else:
+            self._slots.offer(endpoint.origin, (lane, lane.generation))
+            self._fill_slots()
+
+    def _fill_slots(self) -> None:
+        while self._is_running:
+            taken = self._slots.take()
+            if taken is None:
+                return
+            origin, (lane, generation) = taken
+            self._spawn(self._send(origin, lane, generation))
+
+    async def _send(self, origin: Origin, lane: Lane, generation: int) -> None:
+        timed_out = False
+        try:
+            if self._holds(lane, generation) and lane.current is not None:
+                timed_out = await self._send_current(lane, lane.fence, lane.current)
+            else:
+                self._start_over(lane)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on later
+            self._failed(lane, generation, error)
+        finally:
+            self._slots.done(origin, timed_out=timed_out)
+            self._fill_slots()
+
+    async def _send_current(self, lane: Lane, fence: int, delivery: Pending) -> bool:
+        if lane.lease_until < self._clock.now_ms() + self._pace.margin_ms:
+            # It waited so long for a slot that another node may be about to take the lane over.
+            self._recorder.put(Result(lane, fence, self._clock.now_ms() + self._pace.lease_ms, None, 0))
+            self._back_off(lane, _SHORT_BACK_OFF_MS)
+            return False
+        lane.state = State.SENDING
+        known = self._owners.known(lane.key[0], lane.key[1])
+        owner = known[0] if known is not None else await self._owners.find(lane.key[0], lane.key[1])
+        endpoint = endpoint_for(owner, delivery.event_key)
+        if owner is None or isinstance(endpoint, Reason):
+            self._cancel(lane, fence, delivery, endpoint if isinstance(endpoint, Reason) else Reason.APP_REMOVED)
+            return False
+        attempted = await self._sender.attempt(lane.key[0], owner, endpoint, delivery)
+        self._record(lane, fence, delivery, attempted)
+        return attempted.timed_out
+
+    def _failed(self, lane: Lane, generation: int, error: Exception) -> None:
+        """The attempt could not be made for a reason of ours: it does not count, the lane tries again soon."""
+        if isinstance(error, AppError):
+            _log.warning("an attempt waits", lane=lane.key, code=error.code)
+        else:
+            _log.error("an attempt failed inside", lane=lane.key, exc_info=error)
+        if self._holds(lane, generation):
+            self._back_off(lane, _BACK_OFF_MS)
+        else:
+            self._start_over(lane)
+
+    def _start_over(self, lane: Lane) -> None:
+        """The lane changed hands while something was under way: forget the delivery, look again if it is ours."""
+        lane.end_current()
+        self._free(lane)
+
+    # Recording
+
+    def _cancel(self, lane: Lane, fence: int, delivery: Pending, reason: Reason) -> None:
+        metrics.CANCELLED.labels(reason.value).inc()
+        self._record(lane, fence, delivery, cancelled=reason)
+
+    def _record(
+        self,
+        lane: Lane,
+        fence: int,
+        delivery: Pending | None,
+        attempted: Attempted | None = None,
+        cancelled: Reason | None = None,
+    ) -> None:
+        lane.state = State.RECORDING
+        now = self._clock.now_ms()
+        wake_at = now + self._pace.lease_ms
+        again_at = None if attempted is None else attempted.verdict.next_attempt_at
+        leaves = again_at is not None and 2 * len(self._lanes) > self._pace.most_lanes
+        if again_at is not None and leaves:
+            wake_at = again_at
+        elif again_at is not None and again_at + self._pace.margin_ms > wake_at:
+            wake_at = again_at + self._pace.lease_ms
+        is_last = again_at is None and not lane.queue and not lane.is_behind
+        self._recorder.put(
+            Result(
+                lane,
+                fence,
+                wake_at,
+                lane.expected if is_last else None,
+                now,
+                delivery,
+                None if attempted is None else attempted.row,
+                None if attempted is None else attempted.verdict.outcome,
+                cancelled,
+                again_at,
+                leaves,
+            )
+        )
+
+    def _recorded(self, result: Result, fate: Fate) -> None:
+        lane = result.lane
+        if self._lanes.get(lane.key) is not lane:
+            return
+        is_renewal = result.delivery is None and result.release_at is None
+        if lane.fence != result.fence:  # it changed hands, and is ours anew
+            if not is_renewal:
+                self._start_over(lane)
+        elif fate is Fate.LOST:
+            metrics.LOST_LANES.inc()
+            self._drop(lane)
+        elif is_renewal:
+            lane.lease_until = max(lane.lease_until, result.wake_at)
+        elif fate is Fate.RELEASED or result.leaves:
+            self._drop(lane)
+        else:
+            lane.lease_until = result.wake_at
+            self._go_on(lane, result)
+
+    def _go_on(self, lane: Lane, result: Result) -> None:
+        if result.next_attempt_at is not None and lane.current is not None:
+            lane.current = replace(lane.current, attempts=lane.current.attempts + 1, not_before=result.next_attempt_at)
+        else:
+            lane.end_current()
+            if lane.expected == result.release_at:
+                lane.is_behind = True  # not released: somebody published to it on another node
+        self._free(lane)
+
+    # In the background
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                self.renew_leases()
+                while await self.sweep_once() == _LANES_A_SWEEP:
+                    pass
+            except DatabaseUnavailable as error:
+                _log.warning("the sweep waits for the database", reason=error.detail.get("reason"))
+            except Exception:  # noqa: BLE001 - the sweep must go on
+                _log.exception("the sweep failed")
+            await asyncio.sleep(self._pace.sweep_seconds)
+
+    async def _wake_for_ever(self) -> None:
+        while True:
+            self._timer_changed.clear()
+            self.wake_due()
+            rest = _MOST_SLEEP_SECONDS
+            if self._timers:
+                rest = min(rest, max(0.001, (self._timers[0][0] - self._clock.now_ms()) / 1000))
+            try:
+                async with asyncio.timeout(rest):
+                    await self._timer_changed.wait()
+            except TimeoutError:
+                pass

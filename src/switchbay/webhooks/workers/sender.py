@@ -1,0 +1,126 @@
+"""One attempt: which endpoint counts now, the signed request, and what its answer means."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from switchbay.infra.egress import Egress, Outcome
+from switchbay.infra.machine import Clock
+from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
+from switchbay.webhooks import metrics, wire
+from switchbay.webhooks.domain import AttemptOutcome, Pace, Pending, Reason, Verdict, judge
+from switchbay.webhooks.owners import SendEndpoint, SendOwner
+from switchbay.webhooks.store.deliveries import AttemptRow
+
+_TIMED_OUT = frozenset({"connect_timeout", "response_timeout", "dns"})
+_OUTCOMES = {outcome: metrics.ATTEMPTS.labels(outcome.value) for outcome in AttemptOutcome}
+
+
+class SignatureSettings(Protocol):
+    """How an account wants its webhooks signed."""
+
+    @property
+    def signature_algorithm(self) -> SignatureAlgorithm:
+        """SHA-1 or SHA-256."""
+        ...
+
+    @property
+    def signature_encoding(self) -> SignatureEncoding:
+        """Base64 or hex."""
+        ...
+
+
+class AccountSettings(Protocol):
+    """Where an account's settings come from: the accounts room, which remembers them."""
+
+    async def get_account(self, account_id: str, /) -> SignatureSettings:
+        """The settings of one account."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attempt that was made. ``timed_out`` tells that the endpoint held a slot for as long as it could."""
+
+    row: AttemptRow
+    verdict: Verdict
+    timed_out: bool
+
+
+def endpoint_for(owner: SendOwner | None, event_key: str) -> SendEndpoint | Reason:
+    """The endpoint that an event goes to as the app is now, or why it goes nowhere."""
+    if owner is None:
+        return Reason.APP_REMOVED
+    if not owner.enabled:
+        return Reason.APP_DISABLED
+    return owner.endpoints.get(event_key) or Reason.ENDPOINT_REMOVED
+
+
+class Sender:
+    """Makes attempts."""
+
+    def __init__(self, clock: Clock, egress: Egress, accounts: AccountSettings, pace: Pace) -> None:
+        self._clock = clock
+        self._egress = egress
+        self._accounts = accounts
+        self._pace = pace
+
+    async def attempt(self, account_id: str, owner: SendOwner, endpoint: SendEndpoint, delivery: Pending) -> Attempted:
+        """Send a delivery once."""
+        account = await self._accounts.get_account(account_id)
+        started_at = self._clock.now_ms()
+        headers = wire.request_headers(
+            account_id,
+            owner,
+            endpoint,
+            delivery,
+            now=started_at,
+            algorithm=account.signature_algorithm,
+            encoding=account.signature_encoding,
+        )
+        metrics.IN_FLIGHT.inc()
+        try:
+            outcome = await self._egress.post(
+                endpoint.url,
+                headers,
+                delivery.body,
+                connect_seconds=self._pace.connect_seconds,
+                response_seconds=self._pace.response_seconds,
+                response_bytes=self._pace.response_bytes,
+            )
+        finally:
+            metrics.IN_FLIGHT.dec()
+        return self._judge(account_id, endpoint, delivery, started_at, outcome)
+
+    def _judge(
+        self, account_id: str, endpoint: SendEndpoint, delivery: Pending, started_at: int, outcome: Outcome
+    ) -> Attempted:
+        now = self._clock.now_ms()
+        number = delivery.attempts + 1
+        verdict = judge(
+            outcome.status,
+            outcome.failure,
+            number=number,
+            max_retries=endpoint.max_retries,
+            now=now,
+            gap_ms=self._pace.retry_ms,
+        )
+        _OUTCOMES[verdict.outcome].inc()
+        metrics.REQUEST_SECONDS.observe(outcome.total_ms / 1000)
+        if verdict.outcome is AttemptOutcome.DELIVERED:
+            metrics.DELIVERY_SECONDS.observe(max(0, now - delivery.created_at) / 1000)
+        row = AttemptRow(
+            account_id,
+            delivery.id,
+            number,
+            started_at,
+            outcome.connect_ms,
+            outcome.total_ms,
+            outcome.address,
+            outcome.status,
+            outcome.failure,
+            wire.kept_detail(outcome),
+            wire.kept_headers(outcome.headers),
+            outcome.body[: wire.KEPT_BODY_BYTES],
+            verdict.outcome.value,
+        )
+        return Attempted(row, verdict, outcome.failure in _TIMED_OUT)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbay.kit.jsontext import MAX_BYTES
 from switchbay.kit.jsonvalue import JsonValue
-from switchbay.manifest.public import check_text, check_value, fill, fill_text
+from switchbay.manifest.public import FilledTooLarge, check_text, check_value, fill, fill_text
 
 
 @pytest.mark.parametrize("written", ["{HOST}", "${HOST}", "<HOST>"])
@@ -64,6 +65,17 @@ def test_positions_after_filling_are_those_of_the_text_as_given() -> None:
         ("uri_scheme", 2, 15),
         ("type", 2, 35),
     ]
+
+
+def test_filling_cannot_make_a_document_larger_than_allowed() -> None:
+    document: JsonValue = {"client_name": "a", "x-a": ["{A}"] * 4}
+    fits = "b" * (MAX_BYTES // 4)
+    assert fill(document, {"A": fits}).unknown == ()
+    with pytest.raises(FilledTooLarge):
+        fill(document, {"A": fits + "b"})
+    with pytest.raises(FilledTooLarge):
+        fill_text(json.dumps(document), {"A": fits + "b"})
+    assert [issue.code for issue in check_value(document, variables={"A": fits + "b"}).issues] == ["json_too_large"]
 
 
 def test_variable_that_nobody_asks_for_is_a_warning() -> None:

@@ -26,7 +26,7 @@ from switchbay.manifest.domain.fixes import apply_fixes, apply_patch, fix_all
 from switchbay.manifest.domain.localised import localise
 from switchbay.manifest.domain.logo import logo_finding
 from switchbay.manifest.domain.model import Engagement, Manifest, Options, Webhook
-from switchbay.manifest.domain.placeholders import Filled, fill_text, fill_value
+from switchbay.manifest.domain.placeholders import Filled, FilledTooLarge, fill_text, fill_value
 from switchbay.manifest.domain.schema import json_schema
 from switchbay.manifest.domain.uris import is_loopback
 from switchbay.manifest.domain.vocabulary import CANONICAL_EVENTS, SERVER_FIELDS
@@ -40,6 +40,7 @@ __all__ = [
     "Code",
     "Engagement",
     "Filled",
+    "FilledTooLarge",
     "Finding",
     "Fix",
     "Manifest",
@@ -83,5 +84,8 @@ def check_value(value: JsonValue, options: Options | None = None, variables: Map
 
 
 def fill(value: JsonValue, variables: Mapping[str, str]) -> Filled:
-    """Fill the placeholders of a parsed document; ``fill_text`` does the same to a text and keeps its layout."""
+    """Fill the placeholders of a parsed document; ``fill_text`` does the same to a text and keeps its layout.
+
+    Raises ``FilledTooLarge``, a ValueError, when the values put in are larger together than a manifest may be.
+    """
     return fill_value(value, variables)

@@ -54,8 +54,11 @@ async def post_check(request: Request) -> Response:
 
 
 def _variables(settings: list[str]) -> dict[str, str]:
+    if len(settings) > _MAX_VARIABLES:
+        message = f"The query holds more than {_MAX_VARIABLES} parameters set."
+        raise AppError(Kind.INVALID, "too_many_variables", message)
     variables: dict[str, str] = {}
-    for setting in settings[:_MAX_VARIABLES]:
+    for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name:
             raise AppError(Kind.INVALID, "invalid_variable", "The query parameter set is written set=NAME=VALUE.")

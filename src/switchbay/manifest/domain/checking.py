@@ -25,7 +25,7 @@ from switchbay.manifest.domain.findings import HELP_PAGE, Finding, Place, Report
 from switchbay.manifest.domain.meaning import judge
 from switchbay.manifest.domain.model import Options
 from switchbay.manifest.domain.normal import to_manifest
-from switchbay.manifest.domain.placeholders import fill_value
+from switchbay.manifest.domain.placeholders import FilledTooLarge, fill_value
 
 _TOO_LARGE: Final = 10**MAX_NUMBER_LENGTH
 
@@ -59,7 +59,10 @@ def _check(
     value: JsonValue, options: Options, variables: Mapping[str, str], places: Locator, syntax: Sequence[Finding]
 ) -> Report:
     check = Check(options)
-    filled = fill_value(value, variables)
+    try:
+        filled = fill_value(value, variables)
+    except FilledTooLarge as error:
+        return Report((*syntax, _syntax_finding(Problem("json_too_large", str(error), (), 0, 0))))
     usable: dict[str, JsonValue] = {}
     overflow: list[Finding] = []
     try:

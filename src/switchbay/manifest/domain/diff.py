@@ -115,6 +115,8 @@ def _webhooks(old: Manifest, new: Manifest) -> Iterator[Change]:
         if event in after and event not in before:
             yield Change("event", f"receives {name} at {origin_of(after[event].endpoint)}", widens=True)
             yield from _headers(name, Webhook(event, ""), after[event])
+            if after[event].max_retries_explicit:
+                yield Change("retry", f"has {name} retried {_retries(after[event])}")
         elif event in before and event not in after:
             yield Change("event", f"no longer receives {name}")
         elif event in before:

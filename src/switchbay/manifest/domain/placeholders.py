@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from switchbay.kit.jsontext import MAX_BYTES
 from switchbay.kit.jsonvalue import JsonValue
 
 IN_ADDRESS: Final = r"\$?\{[A-Za-z_][A-Za-z0-9_.-]{0,63}\}|<[A-Za-z_][A-Za-z0-9_.-]{0,63}>"
@@ -21,7 +22,6 @@ _IN_ADDRESS_RE: Final = re.compile(IN_ADDRESS)
 _IN_TEXT_RE: Final = re.compile(IN_TEXT)
 _STRING_RE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _COLON_RE: Final = re.compile(r"[ \t\r\n]*+:")
-NAME_RE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,51 +38,69 @@ def find_placeholders(text: str, *, address: bool = False) -> tuple[str, ...]:
     return tuple(dict.fromkeys(match.group().strip("${}<>") for match in pattern.finditer(text)))
 
 
+class FilledTooLarge(ValueError):
+    """Filling would make a document larger than any manifest may be."""
+
+
+class _Filling:
+    """One filling: the variables, which of them were used, and how much may still be put in."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._used: set[str] = set()
+        self._left = MAX_BYTES
+
+    def string(self, text: str) -> str:
+        return _IN_ADDRESS_RE.sub(self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        name = match.group().strip("${}<>")
+        if name not in self._variables:
+            return match.group()
+        self._used.add(name)
+        self._left -= len(self._variables[name])
+        if self._left < 0:
+            raise FilledTooLarge(f"the values put in are larger than {MAX_BYTES} characters together")
+        return self._variables[name]
+
+    def value(self, value: JsonValue) -> JsonValue:
+        if isinstance(value, str):
+            return self.string(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.value(item) for key, item in value.items()}
+        return value
+
+    def unknown(self) -> tuple[str, ...]:
+        return tuple(name for name in self._variables if name not in self._used)
+
+
 def fill_value(value: JsonValue, variables: Mapping[str, str]) -> Filled:
-    """Fill the placeholders in every string of a document, member names excepted, one pass, nothing filled twice."""
-    used: set[str] = set()
-    filled = _fill(value, variables, used)
-    return Filled(filled, tuple(name for name in variables if name not in used))
+    """Fill the placeholders in every string of a document, member names excepted, one pass, nothing filled twice.
+
+    Raises ``FilledTooLarge`` when the values put in are larger together than a manifest may be.
+    """
+    filling = _Filling(variables)
+    return Filled(filling.value(value), filling.unknown())
 
 
 def fill_text(text: str, variables: Mapping[str, str]) -> Filled:
     """Fill the placeholders in a JSON text and leave everything else as it was written.
 
-    The text has to be valid JSON; what stands in member names is left alone.
+    The text has to be valid JSON; what stands in member names is left alone. Raises ``FilledTooLarge`` as above.
     """
-    used: set[str] = set()
+    filling = _Filling(variables)
 
     def replace(match: re.Match[str]) -> str:
         if not _may_be_filled(match.group()) or _COLON_RE.match(text, match.end()):
             return match.group()
         before = str(json.loads(match.group()))
-        after = _fill_string(before, variables, used)
+        after = filling.string(before)
         return match.group() if after == before else json.dumps(after, ensure_ascii=False)
 
-    filled = _STRING_RE.sub(replace, text)
-    return Filled(filled, tuple(name for name in variables if name not in used))
+    return Filled(_STRING_RE.sub(replace, text), filling.unknown())
 
 
 def _may_be_filled(raw: str) -> bool:
     return "{" in raw or "<" in raw or "\\u00" in raw
-
-
-def _fill(value: JsonValue, variables: Mapping[str, str], used: set[str]) -> JsonValue:
-    if isinstance(value, str):
-        return _fill_string(value, variables, used)
-    if isinstance(value, list):
-        return [_fill(item, variables, used) for item in value]
-    if isinstance(value, dict):
-        return {key: _fill(item, variables, used) for key, item in value.items()}
-    return value
-
-
-def _fill_string(text: str, variables: Mapping[str, str], used: set[str]) -> str:
-    def replace(match: re.Match[str]) -> str:
-        name = match.group().strip("${}<>")
-        if name not in variables:
-            return match.group()
-        used.add(name)
-        return variables[name]
-
-    return _IN_ADDRESS_RE.sub(replace, text)

@@ -36,7 +36,7 @@ def _ipv6() -> str:
 
 
 _LABEL: Final = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_TOP: Final = "[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_TOP: Final = "[A-Za-z](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = rf"(?![^/?#:]{{254}})(?:{_LABEL}\.)*{_TOP}\.?"
 _HOST: Final = f"(?:{_IPV4}|{_ipv6()}|{_NAME})"
 _LOOPBACK: Final = rf"(?:127(?:\.{_BYTE}){{3}}|\[::1\]|(?:{any_case('localhost')}))"

@@ -1,0 +1,189 @@
+"""What changes between two manifests, said in words, riskier changes first."""
+
+from copy import deepcopy
+from typing import Any
+
+from support.manifest_corpus import bases
+from switchbay.manifest.public import Change, Manifest, Options, check_value, diff
+
+_CONTENT = "ms.MessagingEventNotification.ContentEvent"
+_OPTIONS = Options(extra_scopes=frozenset({"openid"}))
+
+
+def _base(name: str) -> Any:
+    return deepcopy(bases()[name])
+
+
+def _manifest(document: Any) -> Manifest:
+    report = check_value(document, _OPTIONS)
+    assert report.manifest is not None, report.issues
+    return report.manifest
+
+
+def _diff(old: Any, new: Any) -> list[tuple[str, str, bool]]:
+    return [(one.kind, one.sentence, one.widens) for one in diff(_manifest(old), _manifest(new))]
+
+
+def test_same_manifest_has_no_changes() -> None:
+    for document in bases().values():
+        assert diff(_manifest(document), _manifest(document)) == []
+
+
+def test_writing_it_differently_is_no_change() -> None:
+    old = {"client_name": "a", "scope": "msg.consumer", "grant_types": ["client_credentials"]}
+    assert _diff(old, {"scope": " msg.consumer msg.consumer", "client_name": "a", "deleted": False}) == []
+
+
+def test_first_installation_says_all_that_it_asks_for() -> None:
+    assert [change.sentence for change in diff(None, _manifest(_base("webhook")))] == [
+        "asks for the scope msg.consumer",
+        "uses the grant type client_credentials",
+        "receives ContentEvent at hooks.example.com",
+        "sends the new header x-api-key with ContentEvent",
+        "has ContentEvent retried up to 3 times",
+        'has "com.example.app" as client_name',
+    ]
+
+
+def test_scopes_grants_and_redirect_uris() -> None:
+    new = _base("user")
+    new["scope"] = "openid"
+    new["grant_types"] = ["authorization_code", "client_credentials"]
+    new["redirect_uris"] = ["https://evil.example/cb"]
+    new["response_types"] = ["code", "token"]
+    assert _diff(_base("user"), new) == [
+        ("scope", "asks for the scope openid", True),
+        ("grant_type", "uses the grant type client_credentials", True),
+        ("redirect_uri", "lets sign-ons return to the new address https://evil.example/cb", True),
+        ("response_type", "asks for the response type token", True),
+        ("scope", "no longer asks for the scope msg.consumer", False),
+        ("grant_type", "no longer uses the grant type refresh_token", False),
+        ("redirect_uri", "no longer lets sign-ons return to https://app.example.com/cb", False),
+    ]
+
+
+def test_endpoint_on_another_host_is_said_with_both() -> None:
+    new = _base("webhook")
+    new["capabilities"]["webhooks"][_CONTENT]["endpoint"] = "https://b.example:8443/content?v=1"
+    assert _diff(_base("webhook"), new) == [
+        ("endpoint", "sends ContentEvent to new host b.example:8443 (was hooks.example.com)", True)
+    ]
+
+
+def test_endpoint_on_the_same_host_does_not_show_its_query() -> None:
+    new = _base("webhook")
+    new["capabilities"]["webhooks"][_CONTENT]["endpoint"] = "https://hooks.example.com/content?token=s3cr3t"
+    assert _diff(_base("webhook"), new) == [
+        ("endpoint", "sends ContentEvent to another address on hooks.example.com", False)
+    ]
+
+
+def test_events_that_come_and_go() -> None:
+    new = _base("webhook")
+    webhooks = new["capabilities"]["webhooks"]
+    webhooks["ms.ExConversationChangeNotification"] = webhooks.pop(_CONTENT)
+    assert _diff(_base("webhook"), new) == [
+        ("event", "receives ExConversationChangeNotification at hooks.example.com", True),
+        ("event", "no longer receives ContentEvent", False),
+        ("header", "sends the new header x-api-key with ExConversationChangeNotification", False),
+        ("retry", "has ExConversationChangeNotification retried up to 3 times", False),
+    ]
+
+
+def test_headers_are_named_and_their_values_never_shown() -> None:
+    new = _base("webhook")
+    headers = new["capabilities"]["webhooks"][_CONTENT]["headers"]
+    headers[0] = {"header_name": "x-api-key", "header_value": "s3cr3t-other"}
+    headers.append({"header_name": "X-More", "header_value": "s3cr3t-more"})
+    assert _diff(_base("webhook"), new) == [
+        ("header", "sends the header x-api-key with ContentEvent with another value", False),
+        ("header", "sends the new header x-more with ContentEvent", False),
+    ]
+    assert _diff(new, _base("webhook"))[-1] == (
+        "header",
+        "no longer sends the header x-more with ContentEvent",
+        False,
+    )
+
+
+def test_retries_given_as_zero_differ_from_none_given() -> None:
+    zero, unsaid = _base("webhook"), _base("webhook")
+    zero["capabilities"]["webhooks"][_CONTENT]["max_retries"] = 0
+    del unsaid["capabilities"]["webhooks"][_CONTENT]["max_retries"]
+    assert _diff(unsaid, zero) == [("retry", "has ContentEvent retried never (was as by default)", False)]
+
+
+def test_retention() -> None:
+    new = _base("webhook")
+    new["capabilities"]["webhooks"]["retry"] = {"retention_time": 3600}
+    sentence = "has undelivered events kept for 3600 seconds (was no time)"
+    assert _diff(_base("webhook"), new) == [("retry", sentence, False)]
+
+
+def test_engagement_value_by_value() -> None:
+    new = _base("engagement")
+    engagement = new["capabilities"]["engagement"]
+    engagement["consumer_identity"] = ["auth", "unauth"]
+    engagement["design_window"] = False
+    engagement["design_engagement"] = True
+    engagement["goal"] = ["url"]
+    assert _diff(_base("engagement"), new) == [
+        ("engagement", "switches design_engagement on", True),
+        ("engagement", "uses url for goal", True),
+        ("engagement", "uses unauth for consumer_identity", True),
+        ("engagement", "switches design_window off", False),
+        ("engagement", "no longer uses lead for goal", False),
+    ]
+
+
+def test_engagement_that_comes_and_goes() -> None:
+    without = _base("engagement")
+    without["capabilities"]["engagement"] = None
+    assert _diff(_base("engagement"), without) == [("engagement", "no longer offers engagements", False)]
+    assert _diff(without, _base("engagement"))[0] == ("engagement", "offers engagements to visitors", True)
+
+
+def test_launch_and_switch() -> None:
+    new = _base("user")
+    new["entry_uri"] = "https://b.example/"
+    new["quick_launch_enabled"] = False
+    new["enabled"] = True
+    assert _diff(_base("user"), new) == [
+        ("entry_uri", "is launched at https://b.example/ (was https://app.example.com/)", True),
+        ("enabled", "is switched on", True),
+        ("entry_uri", "disappears from the quick-launch menu", False),
+    ]
+
+
+def test_texts_and_logo() -> None:
+    old = {"client_name": "a", "display_name": "One", "display_name#fr": "Un", "description": "d"}
+    new = {
+        "client_name": "a",
+        "display_name": "Two\u2060",
+        "display_name#de": "Zwei",
+        "logo_uri": "https://a.example/l.png",
+    }
+    assert _diff(old, new) == [
+        ("text", 'has "Two\\u2060" as display_name (was "One")', False),
+        ("text", 'has "Zwei" as display_name#de', False),
+        ("text", "no longer has a display_name#fr", False),
+        ("text", "no longer has a description", False),
+        ("logo", 'has "https://a.example/l.png" as logo_uri', False),
+    ]
+
+
+def test_unknown_members_change_without_being_shown() -> None:
+    old = {"client_name": "a", "x-secret": "s3cr3t", "capabilities": {"broadcast": {"enabled": True}}}
+    new = {"client_name": "a", "x-secret": "s3cr3t2", "capabilities": {"broadcast": {"enabled": False}}}
+    assert _diff(old, new) == [
+        ("other", 'has another "x-secret", which the platform does not know', False),
+        ("other", 'has another capability "broadcast", which the platform does not know', False),
+    ]
+
+
+def test_change_is_rendered_with_its_kind() -> None:
+    assert Change("scope", "asks for the scope x", widens=True).to_json() == {
+        "kind": "scope",
+        "sentence": "asks for the scope x",
+        "widens": True,
+    }

@@ -265,7 +265,9 @@ class Egress:
         except ssl.SSLError as error:
             raise _Failed("tls", _tls_reason(error), address) from error
         except OSError as error:
-            raise _Failed("connect", error.strerror or str(error) or type(error).__name__, address) from error
+            # A reset comes from a peer that is there: it did not like the handshake.
+            word = "tls" if secure and isinstance(error, ConnectionResetError | ConnectionAbortedError) else "connect"
+            raise _Failed(word, error.strerror or str(error) or type(error).__name__, address) from error
 
     def _take_idle(self, target: Target, addresses: list[str]) -> tuple[Connection | None, str | None]:
         if not self._idle:

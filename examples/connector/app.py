@@ -63,6 +63,15 @@ def summary(notification: dict[str, Any]) -> str:
     return f"{role}: {event.get('chatState', 'a rich message')}"
 
 
+def published_at(notification: dict[str, Any]) -> int | None:
+    """When the event was published, in epoch milliseconds."""
+    change = notification["body"]["changes"][0]
+    if "result" in change:
+        change = {"serverTimestamp": change["result"]["conversationDetails"].get("metaDataLastUpdateTs")}
+    at = change.get("serverTimestamp")
+    return at if isinstance(at, int) else None
+
+
 class Seen:
     """Counts how often each delivery came; remembers a bounded number of them."""
 
@@ -102,7 +111,7 @@ class Webhooks(BaseHTTPRequestHandler):
             return
         try:
             notification = json.loads(body)
-            kind, words = event_type(notification), summary(notification)
+            kind, words, published = event_type(notification), summary(notification), published_at(notification)
         except (ValueError, KeyError, IndexError, TypeError):
             self._answer(400)
             self._show("not a notification", 0, "signature ok", "")
@@ -110,11 +119,16 @@ class Webhooks(BaseHTTPRequestHandler):
         attempt = self.seen.count(self.headers.get("X-Liveperson-Request-Id") or "")
         self._answer(200)
         # Here a real connector hands the notification to its own queue and goes on; it acts only when attempt is 1.
-        self._show(kind, attempt, "signature ok", words)
+        self._show(kind, attempt, "signature ok", words, published or self._sent_at())
 
     def do_GET(self) -> None:
         """Say that the connector is there."""
         self._answer(200)
+
+    def _sent_at(self) -> int | None:
+        """When this attempt was sent, for events that do not say when they were published (chat states)."""
+        text = self.headers.get("X-Liveperson-Timestamp") or ""
+        return int(text) if text.isascii() and text.isdigit() else None
 
     def _read_body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
@@ -134,13 +148,11 @@ class Webhooks(BaseHTTPRequestHandler):
             self.close_connection = True
         self.end_headers()
 
-    def _show(self, kind: str, attempt: int, signature: str, words: str) -> None:
-        sent_at = self.headers.get("X-Liveperson-Timestamp") or ""
-        latency = int(time.time() * 1000) - int(sent_at) if sent_at.isascii() and sent_at.isdigit() else None
+    def _show(self, kind: str, attempt: int, signature: str, words: str, published: int | None = None) -> None:
         line = {
             "event": kind,
             "attempt": attempt,
-            "latency_ms": latency,
+            "latency_ms": None if published is None else int(time.time() * 1000) - published,
             "signature": signature,
             "summary": words,
             "delivery": self.headers.get("X-Liveperson-Request-Id"),
@@ -148,7 +160,9 @@ class Webhooks(BaseHTTPRequestHandler):
         if self.as_json:
             print(json.dumps(line), flush=True)
         else:  # ascii(): a message must not be able to send control characters to this terminal
-            print(f"{kind:<34} attempt {attempt}  {latency} ms  {signature}  {ascii(words)[1:-1]}", flush=True)
+            print(
+                f"{kind:<34} attempt {attempt}  {line['latency_ms']} ms  {signature}  {ascii(words)[1:-1]}", flush=True
+            )
 
     def log_message(self, *_arguments: object) -> None:
         """Keep the standard access log quiet."""

@@ -1,0 +1,56 @@
+"""The demo: from a manifest to signed webhooks, on this machine, with nothing prepared.
+
+python -m examples.demo          run the flow, then stay up and show what arrives
+python -m examples.demo --once   run the flow; exit code 0 when everything arrived, else 1
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from examples.demo.children import ChildFailed
+from examples.demo.screen import Screen
+from examples.demo.stage import Stage
+from examples.demo.story import StoryFailed, stay, tell_story
+
+from switchbay.kit.errors import AppError
+
+_FOLDER = Path(__file__).resolve().parent.parent.parent / ".demo"
+
+
+def main() -> int:
+    """Run the demo; return its exit code."""
+    parser = argparse.ArgumentParser(prog="demo", description="From a manifest to signed webhooks.")
+    parser.add_argument("--once", action="store_true", help="end after the flow; the exit code tells how it went")
+    parser.add_argument("--keep", action="store_true", help="go on with the data of the last run")
+    parser.add_argument("--folder", type=Path, default=_FOLDER, help="where the demo's data goes (default: .demo)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    screen = Screen()
+    told = False
+    try:
+        with Stage(options.folder, screen, keep=options.keep) as stage:
+            tell_story(stage, screen)
+            told = True
+            if not options.once:
+                stay(stage, screen)
+    except (StoryFailed, ChildFailed) as error:
+        screen.failed(str(error))
+        return 1
+    except AppError as error:
+        screen.failed(f"{error.message} ({error.code})")
+        return 1
+    except KeyboardInterrupt:
+        screen.say("stopped")
+        return 0 if told else 130
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

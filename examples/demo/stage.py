@@ -1,0 +1,194 @@
+"""What the demo needs around it: data folder, server, sample connector, accounts, and the installed application."""
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from examples.demo.children import Child, ChildFailed, run_to_end
+from examples.demo.screen import Screen
+
+from switchbay.cli.client import Client
+from switchbay.cli.connection import Connection, log_in
+from switchbay.cli.output import mapping, objects
+from switchbay.infra.tls import authority_file, ensure_certificate
+from switchbay.kit.secret import Secret
+
+ACCOUNT = "demo"
+ADMIN = "admin"
+AGENT = "anna"
+_EXAMPLES = Path(__file__).resolve().parent.parent
+_MANIFEST = _EXAMPLES / "manifests" / "custom-connector.json"
+_CONNECTOR = _EXAMPLES / "connector" / "app.py"
+_PLACEHOLDER_ENDPOINT = "https://your/webhooks/endpoint"
+_VARIABLES = {"YOUR_APPLICATION_DOMAIN": "app.example.com", "CALLBACK_PATH": "callback"}
+_START_SECONDS = 60.0
+
+
+class Stage:
+    """A context in which the server and the connector run; everything ends with it."""
+
+    address: str
+    directory: str
+    client: Client
+    connector: Child
+    admin: Connection
+    agent: Connection
+    client_id: str
+    client_secret: Secret
+
+    def __init__(self, folder: Path, screen: Screen, *, keep: bool) -> None:
+        self.folder = folder.absolute()
+        self.data_dir = self.folder / "data"
+        self.ca_file = authority_file(self.data_dir)
+        self.passwords: dict[str, Secret] = {}
+        self._screen = screen
+        self._keep = keep
+        self._ending = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Build the stage; whatever was started is ended when building it fails."""
+        with self._ending:
+            self._prepare_folder()
+            self._prepare_host()
+            self._start_server()
+            endpoint = self._start_connector()
+            self._log_in()
+            self._install(endpoint)
+            self._ending = self._ending.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the children in the reverse order."""
+        self._ending.close()
+
+    def _environment(self) -> dict[str, str]:
+        """Settings for our children: the connector is on this host, with a certificate of the local authority."""
+        return {
+            "SWITCHBAY_DATA_DIR": str(self.data_dir),
+            "SWITCHBAY_EGRESS_ALLOW": "127.0.0.0/8,::1/128",
+            "SWITCHBAY_EGRESS_CA_FILE": str(self.ca_file),
+            "SWITCHBAY_WEBHOOK_RETRY_SECONDS": "2",
+        }
+
+    def _switchbay(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "switchbay", *arguments]
+
+    def _prepare_folder(self) -> None:
+        self._screen.step(f"data in {self.folder}" + (", kept from the last run" if self._keep else ", fresh"))
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (self.folder / "lock").open("w")
+        self._ending.callback(lock.close)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ChildFailed(f"another demo is running in {self.folder}") from None
+        for name in list(os.environ):  # the demo must behave the same whatever is set around it
+            if name.startswith("SWITCHBAY_") or name == "CLIENT_SECRET":
+                del os.environ[name]
+        if not self._keep:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+            for file in ("server.log", "connector.log", "passwords.json"):
+                (self.folder / file).unlink(missing_ok=True)
+
+    def _prepare_host(self) -> None:
+        self._screen.step("switchbay init: master key, certificates, database, account, administrator")
+        file = self.folder / "passwords.json"
+        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        made = run_to_end(
+            self._switchbay("init", "--account", ACCOUNT, "--admin", ADMIN, "--json"), self.folder, self._environment()
+        )
+        password = made["admin"]["password"]
+        if password is not None:
+            known[ADMIN] = password
+            self._screen.step("switchbay user create: an agent")
+            created = run_to_end(
+                self._switchbay("user", "create", ACCOUNT, AGENT, "--role", "agent", "--name", "Anna", "--json"),
+                self.folder,
+                self._environment(),
+            )
+            known[AGENT] = created["password"]
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as opened:
+                json.dump(known, opened)
+        if not {ADMIN, AGENT} <= known.keys():
+            raise ChildFailed(f"the passwords of {self.data_dir} are lost; run without --keep")
+        self.passwords = {name: Secret(value) for name, value in known.items()}
+
+    def _start_server(self) -> None:
+        self._screen.step("switchbay serve: starting")
+        server = Child(
+            "server",
+            self._switchbay("serve", "--port", "0", "--http-port", "0", "--json"),
+            self.folder,
+            self._environment(),
+        )
+        self._ending.callback(server.stop)
+        said = server.next_line(_START_SECONDS)
+        if said is None:
+            raise ChildFailed(f"the server did not start in {_START_SECONDS:.0f} s; see {self.folder / 'server.log'}")
+        self.address, self.directory = str(said["address"]), str(said["directory"])
+        self.client = Client(self.address, self.ca_file)
+        found = mapping(
+            self.client.call("GET", f"/api/account/{ACCOUNT}/service/baseURI.json", query={"version": "1.0"})
+        )
+        self._screen.say(f"   {self.address}, {len(objects(found.get('baseURIs')))} services in its directory")
+
+    def _start_connector(self) -> str:
+        certificate = ensure_certificate(self.data_dir, ("localhost", "127.0.0.1", "::1"), "connector")
+        self.connector = Child(
+            "connector",
+            [sys.executable, str(_CONNECTOR), "--port", "0", "--certificate", str(certificate), "--json"],
+            self.folder,
+            self._environment(),
+        )
+        self._ending.callback(self.connector.stop)
+        said = self.connector.next_line(_START_SECONDS)
+        if said is None:
+            raise ChildFailed("the sample connector did not start")
+        endpoint = str(said["address"])
+        self._screen.step(f"examples/connector/app.py: waiting for webhooks at {endpoint}")
+        return endpoint
+
+    def _log_in(self) -> None:
+        self.admin, self.agent = (
+            Connection(self.client, ACCOUNT, log_in(self.client, ACCOUNT, name, self.passwords[name])[0])
+            for name in (ADMIN, AGENT)
+        )
+        self._screen.step(f"logged in: {ADMIN} (admin), {AGENT} (agent)")
+
+    def _install(self, endpoint: str) -> None:
+        manifest = _MANIFEST.read_text("utf-8").replace(_PLACEHOLDER_ENDPOINT, endpoint).encode()
+        query = [("set", f"{name}={value}") for name, value in _VARIABLES.items()]
+        name = json.loads(manifest)["client_name"]
+        installed = [
+            str(shown["id"])
+            for shown in objects(mapping(self.admin.call("GET", "/apps")).get("apps"))
+            if shown.get("client_name") == name
+        ]
+        if installed:
+            answer: dict[str, Any] = mapping(
+                self.admin.call("PUT", f"/apps/{installed[0]}", body=manifest, query=query)
+            )
+            rotated = self.admin.call(
+                "POST", f"/apps/{installed[0]}/rotate-secret", body={"overlap_seconds": 0, "force": True}
+            )
+            secret = mapping(rotated).get("client_secret")
+        else:
+            answer = mapping(self.admin.call("POST", "/apps", body=manifest, query=query))
+            secret = answer.get("client_secret")
+        summary = mapping(mapping(answer.get("report")).get("summary"))
+        self.client_id = str(mapping(answer.get("app")).get("client_id"))
+        self.client_secret = Secret(str(secret))
+        self._screen.step(
+            f"installed {name} from examples/manifests/{_MANIFEST.name}: {summary.get('errors')} errors, "
+            f"{summary.get('warnings')} warnings"
+        )
+        self.connector.tell(self.client_secret.reveal())

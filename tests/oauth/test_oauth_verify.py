@@ -257,6 +257,28 @@ async def test_claims_of_the_other_kind_are_refused_even_with_the_right_key(oaut
     assert await code_of_app(oauth, as_app) == APP_INVALID
 
 
+async def test_the_right_claims_are_refused_with_a_key_of_another_purpose(oauth: OAuth) -> None:
+    consumer_claims = {
+        "account_id": ACCOUNT,
+        "ext_consumer_id": "c",
+        "lp_consumer_id": "0" * 64,
+        "iss": "Switchbay consumer identity",
+        "iat": NOW,
+        "exp": NOW + 3_600,
+    }
+    tokens: dict[KeyPurpose, tuple[str, str]] = {}
+    for purpose in KeyPurpose:
+        key = await oauth._keys.get_signing_key(ACCOUNT, purpose)
+        header = {"kid": key.kid, "typ": "JWT", "alg": "RS256"}
+        as_app, as_consumer = (jwt.encode(header, dict(each), key.key) for each in (APP_CLAIMS, consumer_claims))
+        tokens[purpose] = as_app, as_consumer
+    assert await code_of_app(oauth, tokens[KeyPurpose.CONSUMER][0]) == APP_INVALID
+    assert await code_of_consumer(oauth, tokens[KeyPurpose.APP_V1][1]) == CONSUMER_INVALID
+    assert await code_of_consumer(oauth, tokens[KeyPurpose.APP_V2][1]) == CONSUMER_INVALID
+    assert (await oauth.verify_app_token(ACCOUNT, tokens[KeyPurpose.APP_V1][0])).client_id == CLIENT_ID
+    assert (await oauth.verify_consumer_token(ACCOUNT, tokens[KeyPurpose.CONSUMER][1])).ext_consumer_id == "c"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -119,7 +119,7 @@ def test_diff_says_what_widens_first_and_shows_no_header_value(runner: CliRunner
     assert result.exit_code == 1
     first, second = result.stdout.splitlines()
     assert first == "! sends ContentEvent to new host b.example (was a.example)"
-    assert (second.startswith("  "), "X-Key" in second, "s3cret" in result.output) == (True, True, False)
+    assert (second.startswith("  "), "x-key" in second.lower(), "s3cret" in result.output) == (True, True, False)
     assert runner.invoke(app, ["manifest", "diff", old, old, "--exit-code"]).exit_code == 0
 
 

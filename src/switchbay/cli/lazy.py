@@ -30,7 +30,7 @@ COMMANDS = {
     "account": Entry("account", "Make and change accounts, on this host's database."),
     "user": Entry("user", "Make and change users of an account, on this host's database."),
     "login": Entry("session", "Log in to a server and remember the session."),
-    "logout": Entry("session", "End the remembered session."),
+    "logout": Entry("session", "End the remembered session, at the server too."),
     "manifest": Entry("manifest", "Check and compare application manifests, without a server."),
     "apps": Entry("apps", "Install and look after applications on a server."),
     "deliveries": Entry("deliveries", "See what became of webhooks."),

@@ -45,15 +45,15 @@ def serve(
 ) -> None:
     """Start the server.
 
-    Every option has a setting of the same name; other settings come from the environment and switchbay.toml. The
-    address is printed once requests are taken. SIGTERM or Ctrl-C ends the server gracefully.
+    Settings come from the environment and switchbay.toml; the options here win over both. The address is printed once
+    requests are taken. SIGTERM or Ctrl-C ends the server gracefully; a second one ends it at once.
 
     \b
     Examples:
       switchbay serve
       switchbay serve --host 0.0.0.0 --port 8443
       switchbay serve --port 0 --http-port 0 --json
-      switchbay serve --database-url postgresql://user:password@host/name
+      switchbay serve --database-url postgresql://bay@db.internal/bay
     """
     settings = load_settings(host=host, port=port, http_port=http_port, data_dir=data_dir, database_url=database_url)
     configure_logging(settings.log_level, settings.log_format)

@@ -27,7 +27,7 @@ class Screen:
         """Show a webhook that the connector received."""
         good = signature == "signature ok"
         line = Text("   webhook  ", style="dim")
-        line.append(f"{plain(event):<34}", style="cyan")
+        line.append(f"{plain(event):<36}", style="cyan")
         line.append(f"  attempt {attempt}  {'-' if latency_ms is None else latency_ms:>4} ms  ", style="default")
         line.append(plain(signature), style="green" if good else "bold red")
         line.append(f"  {plain(summary)}", style="dim")

@@ -47,6 +47,7 @@ class Stage:
         self.data_dir = self.folder / "data"
         self.ca_file = authority_file(self.data_dir)
         self.passwords: dict[str, Secret] = {}
+        self._password_file = self.folder / "passwords.json"
         self._screen = screen
         self._keep = keep
         self._ending = ExitStack()
@@ -56,7 +57,9 @@ class Stage:
         with self._ending:
             self._prepare_folder()
             self._prepare_host()
-            self._start_server()
+            server = self._start_server()
+            self._make_agent()
+            self._await_server(server)
             endpoint = self._start_connector()
             self._log_in()
             self._install(endpoint)
@@ -100,29 +103,15 @@ class Stage:
 
     def _prepare_host(self) -> None:
         self._screen.step("switchbay init: master key, certificates, database, account, administrator")
-        file = self.folder / "passwords.json"
-        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
         made = run_to_end(
             self._switchbay("init", "--account", ACCOUNT, "--admin", ADMIN, "--json"), self.folder, self._environment()
         )
-        password = made["admin"]["password"]
-        if password is not None:
-            known[ADMIN] = password
-            self._screen.step("switchbay user create: an agent")
-            created = run_to_end(
-                self._switchbay("user", "create", ACCOUNT, AGENT, "--role", "agent", "--name", "Anna", "--json"),
-                self.folder,
-                self._environment(),
-            )
-            known[AGENT] = created["password"]
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as opened:
-                json.dump(known, opened)
-        if not {ADMIN, AGENT} <= known.keys():
-            raise ChildFailed(f"the passwords of {self.data_dir} are lost; run without --keep")
+        known: dict[str, str] = json.loads(self._password_file.read_text()) if self._password_file.exists() else {}
+        if made["admin"]["password"] is not None:
+            known = {ADMIN: made["admin"]["password"]}
         self.passwords = {name: Secret(value) for name, value in known.items()}
 
-    def _start_server(self) -> None:
+    def _start_server(self) -> Child:
         self._screen.step("switchbay serve: starting")
         server = Child(
             "server",
@@ -131,6 +120,24 @@ class Stage:
             self._environment(),
         )
         self._ending.callback(server.stop)
+        return server
+
+    def _make_agent(self) -> None:
+        if AGENT not in self.passwords:
+            self._screen.step("switchbay user create: an agent")
+            created = run_to_end(
+                self._switchbay("user", "create", ACCOUNT, AGENT, "--role", "agent", "--name", "Anna", "--json"),
+                self.folder,
+                self._environment(),
+            )
+            self.passwords[AGENT] = Secret(created["password"])
+        if ADMIN not in self.passwords:
+            raise ChildFailed(f"the passwords of {self.data_dir} are lost; run without --keep")
+        descriptor = os.open(self._password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as opened:
+            json.dump({name: password.reveal() for name, password in self.passwords.items()}, opened)
+
+    def _await_server(self, server: Child) -> None:
         said = server.next_line(_START_SECONDS)
         if said is None:
             raise ChildFailed(f"the server did not start in {_START_SECONDS:.0f} s; see {self.folder / 'server.log'}")

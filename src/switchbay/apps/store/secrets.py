@@ -134,7 +134,7 @@ async def drop_all(tx: Tx, account_id: str, installation_id: str) -> None:
 
 async def record_uses(tx: Tx, uses: Mapping[tuple[str, str, str], int]) -> None:
     """Store when secrets, by (account id, installation id, secret id), were last used."""
-    rows = [
+    rows: list[dict[str, Value]] = [
         {"account_id": account_id, "installation_id": app, "secret_id": secret_id, "last_used_at": at}
         for (account_id, app, secret_id), at in sorted(uses.items())
     ]

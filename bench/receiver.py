@@ -11,6 +11,7 @@ import json
 import re
 import ssl
 import time
+from typing import cast
 
 import httptools
 import uvloop
@@ -82,8 +83,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is not a subclass
         self._parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:

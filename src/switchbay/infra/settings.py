@@ -77,7 +77,8 @@ class Settings(BaseSettings):
         default=60, ge=1, description="First wait after too many failed logins; doubles up to an hour."
     )
 
-    token_seconds: int = Field(default=3_600, ge=60, description="Lifetime of application and consumer tokens.")
+    token_seconds: int = Field(default=3_600, ge=60, description="Lifetime of application tokens.")
+    consumer_token_seconds: int = Field(default=31_536_000, ge=60, description="Lifetime of consumer tokens.")
     query_credentials: bool = Field(
         default=True, description="Accept client_id and client_secret in the query, as old clients send."
     )

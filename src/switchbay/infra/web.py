@@ -4,12 +4,14 @@ No answer is ever a bare 500 with a trace: what is not an ``AppError`` is logged
 ``internal_error``.
 """
 
-import uuid
+import itertools
+import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 import structlog
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,6 +22,10 @@ from switchbay.kit.jsonvalue import JsonValue
 
 JSON = "application/json"
 T = TypeVar("T")
+_MOST_PROBLEMS = 20
+# Unique without asking the kernel at every request: random per process, then counted.
+_REQUEST_PREFIX = os.urandom(10).hex()
+_request_numbers = itertools.count(1)
 _log = structlog.get_logger("web")
 _encoder = msgspec.json.Encoder()
 
@@ -150,6 +156,27 @@ EXCEPTION_HANDLERS: Mapping[Any, Any] = {
 }
 
 
+async def answer_invalid_request(_request: Request, error: Exception) -> Response:
+    """Exception handler for parameters and bodies that FastAPI refuses; the values themselves are not repeated."""
+    if not isinstance(error, RequestValidationError):
+        raise TypeError(type(error).__name__)
+    problems: list[JsonValue] = [
+        {"at": "/".join(str(part) for part in problem["loc"]), "problem": str(problem["msg"])}
+        for problem in error.errors()[:_MOST_PROBLEMS]
+    ]
+    if any(problem.get("type") == "json_invalid" for problem in error.errors()):
+        return error_response(malformed_json(str(error.errors()[0].get("ctx", {}).get("error", ""))))
+    return error_response(
+        AppError(Kind.INVALID, "invalid_request", "The request does not fit the API.", {"problems": problems})
+    )
+
+
+MANAGEMENT_EXCEPTION_HANDLERS: dict[Any, Any] = {
+    **EXCEPTION_HANDLERS,
+    RequestValidationError: answer_invalid_request,
+}
+
+
 class OuterMiddleware:
     """Outermost layer: a request id on every answer, and no exception ever reaches the server."""
 
@@ -161,7 +188,7 @@ class OuterMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
+        request_id = _REQUEST_PREFIX + format(next(_request_numbers), "012x")
         scope["request_id"] = request_id
         started = False
 

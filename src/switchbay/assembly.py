@@ -1,0 +1,182 @@
+"""Builds every room and joins them into one application. Nothing imports this but entry points."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+import switchbay
+from switchbay.accounts import admin as accounts_admin
+from switchbay.accounts import routes as accounts_routes
+from switchbay.accounts.public import Accounts
+from switchbay.apps import admin as apps_admin
+from switchbay.apps import routes as apps_routes
+from switchbay.apps.public import Apps
+from switchbay.infra import health, web
+from switchbay.infra.db import Database, open_database
+from switchbay.infra.egress import Egress
+from switchbay.infra.machine import Clock, Randomness, SystemClock
+from switchbay.infra.settings import Settings
+from switchbay.infra.vault import Vault, load_vault
+from switchbay.kit.secret import Secret
+from switchbay.manifest import routes as manifest_routes
+from switchbay.manifest.public import Options
+from switchbay.messaging import admin as messaging_admin
+from switchbay.messaging import routes as messaging_routes
+from switchbay.messaging.public import Limits, Messaging
+from switchbay.oauth import routes as oauth_routes
+from switchbay.oauth.public import OAuth
+from switchbay.webhooks import admin as webhooks_admin
+from switchbay.webhooks.public import Webhooks
+
+MANAGEMENT = "/switchbay/v1"
+# SQLite's writer thread gives the interpreter lock back at every statement and must not wait 5 ms to get it again.
+_SWITCH_SECONDS = 0.0005
+_log = structlog.get_logger("assembly")
+
+
+@dataclass(slots=True)
+class Platform:
+    """Everything of one node: two ASGI applications and the workers behind them."""
+
+    settings: Settings
+    db: Database
+    accounts: Accounts
+    apps: Apps
+    oauth: OAuth
+    messaging: Messaging
+    webhooks: Webhooks
+    app: ASGIApp
+    """Every service, for TLS."""
+    directory_app: ASGIApp
+    """Only the directory of services, for plain http."""
+    egress: Egress
+    _started: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Start the workers."""
+        for start, stop in (
+            (self.accounts.start, self.accounts.stop),
+            (self.apps.start, self.apps.stop),
+            (self.webhooks.start, self.webhooks.stop),
+            (self.messaging.start, self.messaging.stop),
+        ):
+            await start()
+            self._started.append(stop)
+
+    async def stop(self) -> None:
+        """Finish what is under way, in the reverse order, and close every connection."""
+        while self._started:
+            try:
+                await self._started.pop()()
+            except Exception:  # noqa: BLE001 - one worker that fails to stop must not keep the others from it
+                _log.exception("a worker did not stop cleanly")
+        await self.egress.close()
+        await self.db.close()
+
+
+async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault | None = None) -> Platform:
+    """Build a node as the settings say. The database must have been migrated."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    clock = clock or SystemClock()
+    randomness = Randomness()
+    vault = vault or load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+    db = await open_database(
+        settings.database_address,
+        connections=settings.database_connections,
+        statement_seconds=settings.database_statement_seconds,
+        busy_ms=int(settings.database_busy_seconds * 1000),
+    )
+    egress = Egress(settings.egress_allow, settings.egress_ca_file, dev_loopback=settings.manifest_dev_mode)
+    options = Options(
+        dev_mode=settings.manifest_dev_mode,
+        logo_policy=settings.logo_policy,
+        extra_scopes=frozenset(settings.manifest_scopes),
+        hub_compatibility=settings.manifest_hub_compatibility,
+    )
+    accounts = Accounts.from_settings(db, clock, randomness, settings)
+    webhooks = Webhooks(
+        db,
+        clock,
+        randomness,
+        vault,
+        egress,
+        accounts,
+        retry_seconds=settings.webhook_retry_seconds,
+        connect_seconds=settings.webhook_connect_seconds,
+        response_seconds=settings.webhook_response_seconds,
+        response_bytes=settings.webhook_response_bytes,
+        in_flight=settings.webhook_in_flight,
+        lease_seconds=settings.webhook_lease_seconds,
+        sweep_seconds=settings.webhook_sweep_seconds,
+    )
+    apps = Apps(
+        db,
+        clock,
+        randomness,
+        vault,
+        accounts,
+        egress,
+        options=options,
+        secret_overlap_seconds=settings.secret_overlap_seconds,
+    )
+    oauth = OAuth(
+        db,
+        clock,
+        randomness,
+        vault,
+        accounts,
+        apps,
+        token_seconds=settings.token_seconds,
+        consumer_token_seconds=settings.consumer_token_seconds,
+    )
+    limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
+    messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
+    routes: list[BaseRoute] = [
+        *messaging_routes.routes(messaging, oauth),  # first: the router tries them in order, and these are the hot ones
+        *oauth_routes.routes(oauth, query_credentials=settings.query_credentials),
+        *apps_routes.routes(apps, accounts),
+        *accounts_routes.routes(accounts),
+        *accounts_routes.directory_routes(accounts),
+        *manifest_routes.routes(options),
+        *health.routes(db, Secret(settings.metrics_token.get_secret_value())),
+        Mount(MANAGEMENT, _management(accounts, apps, messaging, webhooks)),
+    ]
+    return Platform(
+        settings=settings,
+        db=db,
+        accounts=accounts,
+        apps=apps,
+        oauth=oauth,
+        messaging=messaging,
+        webhooks=webhooks,
+        app=web.OuterMiddleware(Starlette(routes=routes, exception_handlers=web.EXCEPTION_HANDLERS)),
+        directory_app=web.OuterMiddleware(
+            Starlette(routes=accounts_routes.directory_routes(accounts), exception_handlers=web.EXCEPTION_HANDLERS)
+        ),
+        egress=egress,
+    )
+
+
+def _management(accounts: Accounts, apps: Apps, messaging: Messaging, webhooks: Webhooks) -> FastAPI:
+    """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
+    api = FastAPI(
+        title="Switchbay management API",
+        version=switchbay.__version__,
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        exception_handlers=web.MANAGEMENT_EXCEPTION_HANDLERS,
+    )
+    for router in (
+        accounts_admin.router(accounts),
+        apps_admin.router(apps, accounts),
+        webhooks_admin.router(webhooks, accounts),
+        messaging_admin.router(messaging, accounts),
+    ):
+        api.include_router(router)
+    return api

@@ -3,8 +3,13 @@
 from switchbay.webhooks.domain import Endpoint, Notification, Owner, Reason, Status
 from switchbay.webhooks.owners import remove_owner, set_owner
 from switchbay.webhooks.service import Webhooks
+from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliveryFilter, DeliverySummary
 
 __all__ = [
+    "AttemptDetail",
+    "DeliveryDetail",
+    "DeliveryFilter",
+    "DeliverySummary",
     "Endpoint",
     "Notification",
     "Owner",

@@ -6,6 +6,7 @@ that is kept, the bytes that are taken altogether.
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import cast
 
 import httptools
 
@@ -84,9 +85,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError(type(transport).__name__)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses of it
         self._open = True
 
     def data_received(self, data: bytes) -> None:

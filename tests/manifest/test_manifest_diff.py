@@ -3,7 +3,11 @@
 from copy import deepcopy
 from typing import Any
 
-from support.manifest_corpus import bases
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.manifest_corpus import bases, cases, mutated_documents
+from switchbay.kit.jsonvalue import JsonValue
 from switchbay.manifest.public import Change, Manifest, Options, check_value, diff
 
 _CONTENT = "ms.MessagingEventNotification.ContentEvent"
@@ -173,12 +177,56 @@ def test_texts_and_logo() -> None:
 
 
 def test_unknown_members_change_without_being_shown() -> None:
-    old = {"client_name": "a", "x-secret": "s3cr3t", "capabilities": {"broadcast": {"enabled": True}}}
-    new = {"client_name": "a", "x-secret": "s3cr3t2", "capabilities": {"broadcast": {"enabled": False}}}
+    old, new = _base("webhook"), _base("webhook")
+    old |= {"x-secret": "s3cr3t", "$schema": "a"}
+    new |= {"x-secret": "s3cr3t2", "$schema": "b"}
+    old["capabilities"]["broadcast"] = {"enabled": True}
+    new["capabilities"]["webhooks"]["x-a"] = 1
+    new["capabilities"]["webhooks"][_CONTENT]["x-b"] = 1
     assert _diff(old, new) == [
-        ("other", 'has another "x-secret", which the platform does not know', False),
-        ("other", 'has another capability "broadcast", which the platform does not know', False),
+        ("other", 'changes "/$schema", which has no effect on the platform', False),
+        ("other", 'changes "/x-secret", which has no effect on the platform', False),
+        ("other", 'changes "/capabilities/broadcast", which has no effect on the platform', False),
+        ("other", 'changes "/capabilities/webhooks/x-a", which has no effect on the platform', False),
+        (
+            "other",
+            f'changes "/capabilities/webhooks/{_CONTENT}/x-b", which has no effect on the platform',
+            False,
+        ),
     ]
+
+
+def _settled(value: JsonValue) -> str:
+    """A form that is equal for documents which differ only in order, in letter case, or in what says nothing."""
+    if isinstance(value, dict) and "header_name" in value:
+        return repr((value["header_name"], value.get("header_value"))).lower()
+    if isinstance(value, dict):
+        said = {key: item for key, item in value.items() if item is not None and (key, item) != ("retention_time", 0)}
+        settled = {key.lower(): _settled(item) for key, item in said.items()}
+        return str(sorted((key, text) for key, text in settled.items() if text != "[]"))
+    if isinstance(value, list):
+        return str(sorted(_settled(item) for item in value))
+    return repr(value).lower()
+
+
+_VALID = [case.document for case in cases() if check_value(case.document).valid]
+
+
+@given(st.data())
+@settings(max_examples=400)
+def test_documents_that_differ_have_changes_and_equal_ones_none(data: st.DataObject) -> None:
+    one = data.draw(st.sampled_from(_VALID))
+    old, new = check_value(one).manifest, check_value(data.draw(mutated_documents([one]))).manifest
+    assert old is not None
+    if new is None:
+        return
+    changes = diff(old, new)
+    kept = {} if old.enabled is None or new.enabled is not None else {"enabled": old.enabled}
+    if _settled(dict(old.document)) != _settled({**new.document, **kept}):  # an update need not say enabled again
+        assert changes
+    if old.document == new.document:
+        assert not changes
+    assert all(change.sentence.isprintable() for change in changes)
 
 
 def test_change_is_rendered_with_its_kind() -> None:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from switchbay.infra.web import EXCEPTION_HANDLERS
 from switchbay.kit.jsontext import MAX_BYTES
-from switchbay.manifest.public import json_schema
+from switchbay.manifest.public import Options, json_schema
 from switchbay.manifest.routes import routes
 
 
@@ -48,9 +48,9 @@ async def test_check_answers_the_report_of_an_invalid_manifest_with_200(client: 
 
 
 async def test_check_fills_placeholders_given_in_the_query(client: httpx.AsyncClient, examples: Path) -> None:
-    query = [("set", "YOUR_APPLICATION_DOMAIN=app.example.com"), ("set", "CALLBACK_PATH=cb?a=b")]
+    query = {"set": ["YOUR_APPLICATION_DOMAIN=app.example.com", "CALLBACK_PATH=cb?a=b"]}
     manifest = (examples / "web-application.json").read_bytes()
-    body = (await client.post("/api/manifest/check", params=httpx.QueryParams(query), content=manifest)).json()
+    body = (await client.post("/api/manifest/check", params=query, content=manifest)).json()
     assert body["valid"] is True
     assert body["normalised"]["redirect_uris"] == ["http://app.example.com/cb?a=b"]
 
@@ -60,6 +60,13 @@ async def test_check_can_be_strict(client: httpx.AsyncClient) -> None:
     lenient = (await client.post("/api/manifest/check", content=manifest)).json()
     strict = (await client.post("/api/manifest/check?strict=true", content=manifest)).json()
     assert (lenient["valid"], strict["valid"]) == (True, False)
+
+
+async def test_check_is_held_to_the_operators_options() -> None:
+    app = Starlette(routes=routes(Options(extra_scopes=frozenset({"openid"}))))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://platform.test") as client:
+        answer = await client.post("/api/manifest/check", content=b'{"client_name": "a", "scope": "openid"}')
+    assert answer.json()["valid"] is True
 
 
 async def test_check_does_not_show_header_values(client: httpx.AsyncClient) -> None:
@@ -79,8 +86,8 @@ async def test_variable_without_name_or_value_is_refused(client: httpx.AsyncClie
 
 
 async def test_too_many_variables_are_refused(client: httpx.AsyncClient) -> None:
-    query = [("set", f"N{number}=x") for number in range(101)]
-    answer = await client.post("/api/manifest/check", params=httpx.QueryParams(query), content=b"{}")
+    query = {"set": [f"N{number}=x" for number in range(101)]}
+    answer = await client.post("/api/manifest/check", params=query, content=b"{}")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "too_many_variables"
 

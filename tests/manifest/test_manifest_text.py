@@ -39,6 +39,22 @@ def test_duplicate_key_names_both_places() -> None:
     assert issue.message == "the member stands here twice, first on line 1 and again on line 2"
 
 
+def test_messages_hold_no_control_characters_of_the_text() -> None:
+    nasty = "client_name#\x1b]0;x\x07"
+    report = check_value({"client_name": "a", nasty: 3, "capabilities": {"webhooks": {"\x1b[2J": {}, "\x1b[3J": None}}})
+    assert len(report.issues) == 5
+    for issue in report.issues:
+        assert (issue.message + (issue.got or "") + (issue.expected or "")).isprintable(), issue.code
+
+
+def test_items_of_lists_are_named_with_their_list() -> None:
+    report = check_value({"client_name": "a", "grant_types": [3], "redirect_uris": [None]})
+    assert [issue.message for issue in report.issues] == [
+        "grant_types/0 is a number, not a string",
+        "redirect_uris/0 is null, not a string",
+    ]
+
+
 def test_a_broken_text_is_one_finding() -> None:
     report = check_text(b'{"client_name": "a"')
     assert [(issue.code, issue.line, issue.column) for issue in report.issues] == [("json_syntax", 1, 20)]

@@ -5,6 +5,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,9 @@ def _containers(value: JsonValue) -> list[Any]:
 
 
 @st.composite
-def mutated_documents(draw: st.DrawFn) -> JsonValue:
-    """A document of the corpus with some of its parts replaced, removed, added or renamed."""
-    document: JsonValue = deepcopy(draw(st.sampled_from(_SEEDS)))
+def mutated_documents(draw: st.DrawFn, seeds: Sequence[JsonValue] = _SEEDS) -> JsonValue:
+    """A document, of the corpus unless told, with some of its parts replaced, removed, added or renamed."""
+    document: JsonValue = deepcopy(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(1, 4))):
         containers = _containers(document)
         if not containers:

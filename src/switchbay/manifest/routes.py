@@ -5,10 +5,11 @@ so that it holds up nobody else.
 """
 
 import hashlib
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
-from anyio import to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,8 +24,13 @@ _SCHEMA_AGE: Final = "public, max-age=3600"
 _MAX_VARIABLES: Final = 100
 
 
-def routes() -> list[Route]:
-    """The routes of this room."""
+def routes(options: Options | None = None) -> list[Route]:
+    """The routes of this room; the check is held to the options of the operator, as an installation is."""
+    operator = options or Options()
+
+    async def post_check(request: Request) -> Response:
+        return await check(request, operator)
+
     return [
         Route("/schemas/manifest.json", get_schema, methods=["GET"]),
         Route("/api/manifest/check", post_check, methods=["POST"]),
@@ -41,15 +47,16 @@ async def get_schema(request: Request) -> Response:
     return Response(body, headers=headers, media_type=SCHEMA_TYPE)
 
 
-async def post_check(request: Request) -> Response:
+async def check(request: Request, operator: Options) -> Response:
     """Check the manifest in the body and answer the report: 200 whether or not it is valid.
 
     Query: ``strict=true`` refuses unknown members; ``set=NAME=VALUE``, any number of times, fills placeholders.
     """
     variables = _variables(request.query_params.getlist("set"))
-    options = Options(strict=request.query_params.get("strict", "").lower() in {"1", "true", "yes"})
+    strict = request.query_params.get("strict", "").lower() in {"1", "true", "yes"}
+    options = replace(operator, strict=operator.strict or strict)
     body = await read_body(request, MAX_BYTES)
-    report = await to_thread.run_sync(check_text, body, options, variables)
+    report = await run_in_threadpool(check_text, body, options, variables)
     return json_response(report.to_json())
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
 from switchbay.manifest.domain import placeholders, uris
-from switchbay.manifest.domain.check import Check, patch_replace, show
+from switchbay.manifest.domain.check import Check, name_of, patch_replace, show
 from switchbay.manifest.domain.findings import Patch
 from switchbay.manifest.domain.kinds import CONTROL, Schema, anchored, no_match, read_string
 
@@ -184,7 +184,7 @@ def note_user_info(check: Check, path: Path, uri: str) -> bool:
     """Note a user name or password; tell whether there was one."""
     if not uris.has_user_info(uri):
         return False
-    message = f"{_name(path)} holds a user name or password, which an address must not"
+    message = f"{name_of(path)} holds a user name or password, which an address must not"
     fix = patch_replace(path, uris.without_user_info(uri))
     check.add(
         "uri_user_info", path, message, got=show(uri), expected="an address without an @ before the path", fix=fix
@@ -196,7 +196,7 @@ def note_fragment(check: Check, path: Path, uri: str) -> bool:
     """Note a fragment; tell whether there was one."""
     if "#" not in uri:
         return False
-    message = f"{_name(path)} holds a fragment (from # on), which is never sent"
+    message = f"{name_of(path)} holds a fragment (from # on), which is never sent"
     fix = patch_replace(path, uri.partition("#")[0])
     check.add("uri_fragment", path, message, got=show(uri), expected="an address without #", fix=fix)
     return True
@@ -208,14 +208,14 @@ def note_scheme(check: Check, path: Path, uri: str, expected: str, better: str |
     fix = None if better is None else patch_replace(path, better)
     what = "does not begin with a scheme" if scheme is None else f"begins with the scheme {scheme}"
     check.add(
-        "uri_scheme", path, f"{_name(path)} {what}; it must be {expected}", got=show(uri), expected=expected, fix=fix
+        "uri_scheme", path, f"{name_of(path)} {what}; it must be {expected}", got=show(uri), expected=expected, fix=fix
     )
 
 
 def note_invalid(check: Check, path: Path, uri: str, *, encoding_helps: bool) -> None:
     """Note an address that breaks the grammar, with the percent-encoded form as remedy where that is all it lacks."""
     fix: Patch | None = patch_replace(path, uris.percent_encoded(uri)) if encoding_helps else None
-    message = f"{_name(path)} is no valid address: host, port or a character in it is not allowed"
+    message = f"{name_of(path)} is no valid address: host, port or a character in it is not allowed"
     expected = "an address as RFC 3986 has it, in ASCII, everything else percent-encoded"
     check.add("uri_invalid", path, message, got=show(uri), expected=expected, fix=fix)
 
@@ -226,7 +226,3 @@ def warn_of_example_host(check: Check, path: Path, uri: str) -> None:
     if uris.is_example_host(host):
         message = f"the host {host} looks like an example to be replaced"
         check.add("placeholder_host", path, message, got=show(uri), expected="the address of your own server")
-
-
-def _name(path: Path) -> str:
-    return next((str(step) for step in reversed(path) if isinstance(step, str)), "the address")

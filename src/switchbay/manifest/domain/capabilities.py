@@ -9,7 +9,7 @@ from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
 from switchbay.manifest.domain import placeholders
 from switchbay.manifest.domain import vocabulary as words
-from switchbay.manifest.domain.check import Check, kind_of, listed, patch_move, patch_remove, shown_text
+from switchbay.manifest.domain.check import Check, kind_of, listed, name_of, patch_move, patch_remove, shown_text
 from switchbay.manifest.domain.kinds import CONTROL, Kind, Schema, anchored, no_match, nullable, wrong_type
 from switchbay.manifest.domain.records import is_extension
 
@@ -96,8 +96,9 @@ class HeaderValue:
 
 def note_hidden_type(check: Check, path: Path, value: JsonValue, expected: str) -> None:
     """Note a wrong type where the value may be a secret."""
-    name = next(str(step) for step in reversed(path) if isinstance(step, str))
-    check.add("type", path, f"{name} is {kind_of(value)}, not {expected}", got=kind_of(value), expected=expected)
+    check.add(
+        "type", path, f"{name_of(path)} is {kind_of(value)}, not {expected}", got=kind_of(value), expected=expected
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,17 @@ def shown_text(text: str) -> str:
     return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in cut) + '"'
 
 
+def name_of(path: Path) -> str:
+    """What a message calls the value at a path: the member's name, and which item of it."""
+    steps: list[str] = []
+    for step in reversed(path):
+        steps.insert(0, str(step))
+        if isinstance(step, str):
+            break
+    name = "/".join(steps) or "the manifest"
+    return name if name.isprintable() and len(name) <= MAX_SHOWN else shown_text(name)
+
+
 def kind_of(value: JsonValue) -> str:
     """The kind of a value, for places where the value itself must not be shown."""
     names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}

@@ -4,11 +4,12 @@ Header values are secrets: only that one changed is said. Of webhook endpoints o
 may hold a token.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.pointer import Path, to_pointer
 from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.check import shown_text
 from switchbay.manifest.domain.localised import split_member
@@ -211,17 +212,25 @@ def _texts(old: Manifest, new: Manifest) -> Iterator[Change]:
 
 def _others(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> Iterator[Change]:
     """Members that have no meaning to us: what they hold is not shown, only that it changed."""
-    for key in {**old, **new}:
-        if split_member(key)[0] not in words.MEMBERS and old.get(key) != new.get(key):
-            yield Change("other", f"has another {shown_text(key)}, which the platform does not know")
-    was, now = _unknown_capabilities(old), _unknown_capabilities(new)
-    for key in {**was, **now}:
-        if was.get(key) != now.get(key):
-            yield Change("other", f"has another capability {shown_text(key)}, which the platform does not know")
+    known: Mapping[Path, Sequence[str]] = {
+        (): (*words.MEMBERS[1:], *words.SERVER_FIELDS),
+        ("capabilities",): ("webhooks", "engagement"),
+        ("capabilities", "engagement"): words.ENGAGEMENT_MEMBERS,
+        ("capabilities", "webhooks"): (*words.CANONICAL_EVENTS, "retry"),
+        ("capabilities", "webhooks", "retry"): words.RETRY_MEMBERS,
+        **{("capabilities", "webhooks", event): words.WEBHOOK_MEMBERS for event in words.CANONICAL_EVENTS},
+    }
+    for path, members in known.items():
+        before, after = _object_at(old, path), _object_at(new, path)
+        for key in {**before, **after}:
+            is_text = not path and split_member(key)[0] in words.LOCALISED_MEMBERS
+            if key not in members and not is_text and before.get(key) != after.get(key):
+                where = shown_text(to_pointer((*path, key)))
+                yield Change("other", f"changes {where}, which has no effect on the platform")
 
 
-def _unknown_capabilities(document: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    capabilities = document.get("capabilities")
-    if not isinstance(capabilities, dict):
-        return {}
-    return {key: value for key, value in capabilities.items() if key not in {"webhooks", "engagement"}}
+def _object_at(document: Mapping[str, JsonValue], path: Path) -> Mapping[str, JsonValue]:
+    here: JsonValue = dict(document)
+    for step in path:
+        here = here.get(str(step)) if isinstance(here, dict) else None
+    return here if isinstance(here, dict) else {}

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
 from switchbay.manifest.domain import placeholders
-from switchbay.manifest.domain.check import Check, kind_of, patch_remove, patch_replace, show, shown_text
+from switchbay.manifest.domain.check import Check, kind_of, name_of, patch_remove, patch_replace, show, shown_text
 from switchbay.manifest.domain.findings import Patch
 
 Schema = dict[str, JsonValue]
@@ -58,8 +58,14 @@ def wrong_type(
 ) -> None:
     """Note a value of the wrong type, with a remedy or the value that belongs there where one can be told."""
     fix = fix if fixed is None else patch_replace(path, fixed)
-    name = path[-1] if path else "the manifest"
-    check.add("type", path, f"{name} is {kind_of(value)}, not {expected}", got=show(value), expected=expected, fix=fix)
+    check.add(
+        "type",
+        path,
+        f"{name_of(path)} is {kind_of(value)}, not {expected}",
+        got=show(value),
+        expected=expected,
+        fix=fix,
+    )
 
 
 def read_string(check: Check, path: Path, value: JsonValue, limit: int, *, instead: str = " ") -> str | None:
@@ -80,7 +86,7 @@ def read_string(check: Check, path: Path, value: JsonValue, limit: int, *, inste
         check.add(
             "control_character",
             path,
-            f"{path[-1]} holds a control character",
+            f"{name_of(path)} holds a control character",
             got=show(value),
             expected="text without control characters",
             fix=patch_replace(path, cleaned),
@@ -93,7 +99,7 @@ def read_string(check: Check, path: Path, value: JsonValue, limit: int, *, inste
 
 
 def _note_length(check: Check, path: Path, length: int, limit: int) -> None:
-    message = f"{path[-1]} has {length} characters, more than {limit}"
+    message = f"{name_of(path)} has {length} characters, more than {limit}"
     check.add("too_long", path, message, got=f"{length} characters", expected=f"at most {limit} characters")
 
 
@@ -118,10 +124,10 @@ class Text:
         stripped = text.strip(" ")
         if not stripped:
             if self.needed:
-                check.add("empty", path, f"{path[-1]} is empty", got=show(value), expected="a name")
+                check.add("empty", path, f"{name_of(path)} is empty", got=show(value), expected="a name")
             return None
         if stripped != text:
-            message = f"{path[-1]} begins or ends with white space, which is taken off"
+            message = f"{name_of(path)} begins or ends with white space, which is taken off"
             fix = patch_replace(path, stripped)
             check.add("surrounding_whitespace", path, message, got=show(value), expected=shown_text(stripped), fix=fix)
         self._judge_hash(check, path, stripped)
@@ -178,11 +184,11 @@ class Whole:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             if not check.has_placeholder(path, value):
-                message = f"{path[-1]} is {self._describe(value)}, not an integer"
+                message = f"{name_of(path)} is {self._describe(value)}, not an integer"
                 check.add("type", path, message, got=show(value), expected=expected, fix=self._remedy(path, value))
             return None
         if not self.low <= value <= self.high:
-            message = f"{path[-1]} lies outside {self.low} to {self.high}"
+            message = f"{name_of(path)} lies outside {self.low} to {self.high}"
             fix = patch_replace(path, self._clamp(value))
             check.add("out_of_range", path, message, got=show(value), expected=expected, fix=fix)
             return None

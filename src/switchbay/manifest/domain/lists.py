@@ -7,7 +7,7 @@ from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
 from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.addresses import RedirectUri
-from switchbay.manifest.domain.check import Check, listed, patch_add, patch_remove, patch_replace, show
+from switchbay.manifest.domain.check import Check, listed, name_of, patch_add, patch_remove, patch_replace, show
 from switchbay.manifest.domain.kinds import CONTROL, Schema, anchored, no_match, read_string, wrong_type
 
 
@@ -45,7 +45,7 @@ class Values:
             wrong_type(check, path, value, "an array of strings", fixed)
             return None
         if value in self.choices:
-            message = f"{path[-1]} is a single string; it is taken as an array of one"
+            message = f"{name_of(path)} is a single string; it is taken as an array of one"
             fix = patch_replace(path, [value])
             check.add("string_for_array", path, message, got=show(value), expected=f'["{value}"]', fix=fix)
         return value
@@ -63,7 +63,7 @@ class Values:
                 found[word] = at
         if self.needed and not items:
             first = self.contains or self.choices[0]
-            message = f"{path[-1]} is empty; it needs at least one value"
+            message = f"{name_of(path)} is empty; it needs at least one value"
             check.add("empty", path, message, got="[]", expected=listed(self.choices), fix=patch_replace(path, [first]))
             return None
         return self._judge_contents(check, path, found) if usable else None
@@ -99,7 +99,7 @@ class Values:
         if self.contains is None:
             return list(found)
         if self.contains not in found:
-            message = f"{path[-1]} does not contain {self.contains}"
+            message = f"{name_of(path)} does not contain {self.contains}"
             where: Path = (*path, "-")
             only = next(iter(found.values()))
             fix = patch_replace(path, [self.contains, *found]) if only == path else patch_add(where, self.contains)

@@ -6,7 +6,15 @@ from typing import Final
 
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
-from switchbay.manifest.domain.check import Check, patch_add, patch_move, patch_remove, patch_replace, shown_text
+from switchbay.manifest.domain.check import (
+    Check,
+    name_of,
+    patch_add,
+    patch_move,
+    patch_remove,
+    patch_replace,
+    shown_text,
+)
 from switchbay.manifest.domain.findings import Patch
 from switchbay.manifest.domain.kinds import Kind, Schema, nullable, wrong_type
 
@@ -111,7 +119,7 @@ class Record:
                 at = (*path, name)
                 put = patch_replace if name in value else patch_add
                 fix = None if suggestion is None else put(at, suggestion)
-                where = f" in {path[-1]}" if path else ""
+                where = f" in {name_of(path)}" if path else ""
                 check.add(
                     "required", at, f'the member "{name}" is missing{where}', expected=f'a member "{name}"', fix=fix
                 )

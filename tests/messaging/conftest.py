@@ -1,0 +1,16 @@
+"""The messaging room on each engine."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.messaging_stage import Stage, stage_on
+from switchbay.infra.db import Database
+from switchbay.infra.machine import ManualClock, Randomness
+
+
+@pytest.fixture
+async def stage(db: Database, clock: ManualClock, randomness: Randomness) -> AsyncIterator[Stage]:
+    """The room with its defaults."""
+    async with stage_on(db, clock, randomness) as stage:
+        yield stage

@@ -8,9 +8,9 @@ def delivery_unknown() -> AppError:
     return AppError(Kind.NOT_FOUND, "delivery_unknown", "This account has no delivery with this id.")
 
 
-def cursor_malformed() -> AppError:
-    """A cursor that no list of ours has given out."""
-    return AppError(Kind.INVALID, "cursor_malformed", "The cursor is not one that this list has given out.")
+def cursor_invalid() -> AppError:
+    """A cursor that no answer of this list contained."""
+    return AppError(Kind.INVALID, "cursor_invalid", "The cursor is not one that this list gave out.")
 
 
 def header_refused(name: str, why: str) -> AppError:

@@ -143,10 +143,10 @@ class Webhooks:
     ) -> tuple[list[DeliverySummary], str | None]:
         """Deliveries of an account, newest first, and the cursor of the next page if there is one.
 
-        Raises ``cursor_malformed``.
+        Raises ``cursor_invalid``.
         """
         if cursor is not None and not listing.is_delivery_id(cursor):
-            raise errors.cursor_malformed()
+            raise errors.cursor_invalid()
         found = await self._db.read(lambda tx: listing.find(tx, account_id, wanted, before=cursor, most=limit + 1))
         page = found[:limit]
         return page, page[-1].id if len(found) > limit else None

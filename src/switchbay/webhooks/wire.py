@@ -1,7 +1,7 @@
 """What goes over the wire to an endpoint, what is kept of its answer, deliveries as the management API shows them."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -11,6 +11,7 @@ from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
 from switchbay.webhooks.domain import Pending, signatures
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
+from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliverySummary
 
 _USER_AGENT = f"Switchbay/{__version__}"
 _HIDDEN = "(hidden)"
@@ -73,12 +74,7 @@ def kept_detail(outcome: Outcome) -> str | None:
     return outcome.detail.replace("\x00", "\ufffd")[:_KEPT_DETAIL_CHARACTERS]
 
 
-def read_kept_headers(text: str) -> list[tuple[str, str]]:
-    """What ``kept_headers`` made."""
-    return _headers_decoder.decode(text)
-
-
-def body_to_json(body: bytes) -> dict[str, JsonValue]:
+def _body_to_json(body: bytes) -> dict[str, JsonValue]:
     """A body as text where it is UTF-8, else in base64."""
     try:
         return {"text": body.decode()}
@@ -86,23 +82,45 @@ def body_to_json(body: bytes) -> dict[str, JsonValue]:
         return {"base64": base64.b64encode(body).decode("ascii")}
 
 
-def delivery_to_json(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def render_summary(delivery: DeliverySummary) -> dict[str, JsonValue]:
     """One delivery in a list."""
     return {
-        "id": values["id"],
-        "app": values["owner_id"],
-        "conversation": values["lane"],
-        "position": values["position"],
-        "event": values["event_key"],
-        "status": values["status"],
-        "reason": values["reason"],
-        "attempts": values["attempts"],
-        "next_attempt_at": values["next_attempt_at"],
-        "created_at": values["created_at"],
-        "finished_at": values["finished_at"],
+        "id": delivery.id,
+        "app": delivery.owner_id,
+        "conversation": delivery.lane,
+        "position": delivery.position,
+        "event": delivery.event_key,
+        "status": delivery.status,
+        "reason": delivery.reason,
+        "attempts": delivery.attempts,
+        "next_attempt_at": delivery.next_attempt_at,
+        "created_at": delivery.created_at,
+        "finished_at": delivery.finished_at,
     }
 
 
-def attempts_to_json(attempts: Sequence[Mapping[str, JsonValue]]) -> list[JsonValue]:
-    """The attempts of a delivery."""
-    return [dict(attempt) for attempt in attempts]
+def _render_attempt(attempt: AttemptDetail) -> dict[str, JsonValue]:
+    headers: list[JsonValue] = [
+        {"name": name, "value": value} for name, value in _headers_decoder.decode(attempt.response_headers)
+    ]
+    return {
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "connect_ms": attempt.connect_ms,
+        "total_ms": attempt.total_ms,
+        "address": attempt.address,
+        "status": attempt.status,
+        "failure": attempt.failure,
+        "detail": attempt.detail,
+        "response": {"headers": headers, "body": _body_to_json(attempt.response_body)},
+        "outcome": attempt.outcome,
+    }
+
+
+def render_detail(delivery: DeliveryDetail) -> dict[str, JsonValue]:
+    """One delivery with its body and attempts."""
+    return {
+        **render_summary(delivery.summary),
+        "body": _body_to_json(delivery.body),
+        "attempts_made": [_render_attempt(attempt) for attempt in delivery.attempts],
+    }

@@ -1,0 +1,194 @@
+"""The rules of conversations: any sequence of requests leaves a legal conversation."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbay.messaging.domain import (
+    Accepted,
+    AgentCaller,
+    Audience,
+    Caller,
+    Changed,
+    CloseConversation,
+    CloseDialog,
+    ConsumerCaller,
+    Conversation,
+    Dialog,
+    Event,
+    EventKind,
+    Join,
+    Leave,
+    Open,
+    Participant,
+    Publish,
+    Published,
+    Reason,
+    Refused,
+    Role,
+    Step,
+    decide,
+)
+from switchbay.messaging.domain.decide import opened
+from switchbay.messaging.domain.state import NOTHING_DUE, DialogKind
+
+START = 1_700_000_000_000
+ID = "7f0c6d1e-5a52-4f0e-9c0d-2b1f6f3a9e10"
+SURVEY = "0b6f3c1d-7a52-4b0e-8d3e-3e1f0a9b5c77"
+CONSUMER = ConsumerCaller("app", "consumer")
+AGENT = AgentCaller("agent")
+CALLERS: list[Caller] = [
+    CONSUMER,
+    ConsumerCaller("other-app", "consumer"),
+    ConsumerCaller("app", "other-consumer"),
+    AGENT,
+    AgentCaller("other-agent"),
+    AgentCaller("admin", may_close_any=True),
+]
+
+
+def conversation() -> Conversation:
+    return opened(Open("-1", "NORMAL", 600), CONSUMER, "4711001", ID, "{}", START).conversation
+
+
+def publish(kind: EventKind = EventKind.CONTENT, *acknowledges: int, dialog: str = "") -> Publish:
+    return Publish(dialog, Event(kind, "{}", acknowledges))
+
+
+def take(before: Conversation, caller: Caller, *steps: Step, now: int = START) -> Conversation:
+    decision = decide(before, caller, steps, now)
+    assert isinstance(decision, Accepted)
+    return decision.conversation
+
+
+def reason(before: Conversation | None, caller: Caller, *steps: Step) -> Reason:
+    decision = decide(before, caller, steps, START)
+    assert isinstance(decision, Refused)
+    return decision.reason
+
+
+steps = st.one_of(
+    st.builds(
+        Publish,
+        st.sampled_from(["", ID, SURVEY]),
+        st.builds(
+            Event,
+            st.sampled_from(list(EventKind)),
+            st.just("{}"),
+            st.lists(st.integers(0, 4), max_size=2).map(tuple),
+        ),
+        st.sampled_from(list(Audience)),
+    ),
+    st.just(CloseConversation()),
+    st.builds(CloseDialog, st.sampled_from([ID, SURVEY])),
+    st.just(Join()),
+    st.just(Leave()),
+)
+requests = st.tuples(
+    st.sampled_from(CALLERS), st.lists(steps, min_size=1, max_size=3).map(tuple), st.integers(-5_000, 60_000)
+)
+
+
+def assert_legal(before: Conversation, after: Conversation) -> None:
+    assert (after.stage == "CLOSE") == all(dialog.state == "CLOSE" for dialog in after.dialogs)
+    assert after.state == after.main.state
+    assert not (before.stage == "CLOSE" and after != before)
+    assert after.updated_at >= before.updated_at >= before.started_at == after.started_at
+    if after.stage == "CLOSE":
+        assert after.ended_at == after.updated_at
+        assert after.effective_ttr == NOTHING_DUE
+        assert after.close_reason in {"AGENT", "CONSUMER"}
+    for dialog in after.dialogs:
+        ids = [one.id for one in dialog.participants]
+        assert len(ids) == len(set(ids))
+        assert sum(one.role is Role.ASSIGNED_AGENT for one in dialog.participants) <= 1
+        assert (dialog.state == "CLOSE") == (dialog.ended_at is not None) == (dialog.closed_by is not None)
+    assert after.main.participants[0] == Participant("consumer", Role.CONSUMER)
+
+
+@given(st.lists(requests, max_size=40), st.booleans())
+def test_whatever_is_asked_leaves_a_legal_conversation_and_sequences_without_gap(
+    asked: list[tuple[Caller, tuple[Step, ...], int]], with_survey: bool
+) -> None:
+    state = conversation()
+    if with_survey:
+        survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants, START, START)
+        state = replace(state, dialogs=(state.main, survey))
+    published: dict[str, list[int]] = {ID: [], SURVEY: []}
+    times: dict[str, list[int]] = {ID: [], SURVEY: []}
+    now = START
+    for caller, wanted, passed in asked:
+        now += passed
+        decision = decide(state, caller, wanted, now)
+        if isinstance(decision, Refused):
+            continue
+        assert_legal(state, decision.conversation)
+        assert len(decision.sequences) == len(wanted)
+        state = decision.conversation
+        for emitted in decision.emitted:
+            if isinstance(emitted, Published) and emitted.sequence is not None:
+                assert emitted.server_timestamp is not None
+                published[emitted.dialog_id].append(emitted.sequence)
+                times[emitted.dialog_id].append(emitted.server_timestamp)
+        changes = [emitted for emitted in decision.emitted if isinstance(emitted, Changed)]
+        assert not changes or changes[-1].conversation.stage == state.stage
+    for dialog_id, sequences in published.items():
+        assert sequences == list(range(len(sequences)))
+        assert times[dialog_id] == sorted(times[dialog_id])
+        dialog = state.find_dialog(dialog_id)
+        assert dialog is None or dialog.next_sequence == len(sequences)
+
+
+@given(st.lists(requests, max_size=20), st.sampled_from(CALLERS[1:3]), st.lists(steps, min_size=1).map(tuple))
+def test_a_stranger_cannot_tell_a_conversation_from_none(
+    asked: list[tuple[Caller, tuple[Step, ...], int]], stranger: Caller, wanted: tuple[Step, ...]
+) -> None:
+    state = conversation()
+    for caller, done, _ in asked:
+        decision = decide(state, caller, done, START)
+        state = decision.conversation if isinstance(decision, Accepted) else state
+    assert decide(state, stranger, wanted, START) == decide(None, stranger, wanted, START)
+
+
+def test_steps_of_one_request_see_each_other() -> None:
+    decision = decide(conversation(), CONSUMER, (publish(), publish(EventKind.ACCEPT_STATUS, 0)), START)
+    assert isinstance(decision, Accepted)
+    assert decision.sequences == (0, 1)
+
+
+def test_nothing_is_taken_when_the_last_step_is_refused() -> None:
+    assert reason(conversation(), CONSUMER, publish(), CloseConversation(), publish()) is Reason.CONVERSATION_CLOSED
+
+
+def test_dialogs_count_for_themselves() -> None:
+    state = conversation()
+    survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants, START, START)
+    state = take(replace(state, dialogs=(state.main, survey)), CONSUMER, publish(), publish())
+    decision = decide(state, CONSUMER, (publish(dialog=SURVEY),), START)
+    assert isinstance(decision, Accepted)
+    assert decision.sequences == (0,)
+
+
+def test_closing_the_main_dialog_leaves_the_survey_running() -> None:
+    state = conversation()
+    survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants, START, START)
+    state = take(replace(state, dialogs=(state.main, survey)), CONSUMER, CloseDialog(ID))
+    assert (state.state, state.stage) == ("CLOSE", "OPEN")
+    assert reason(state, CONSUMER, publish()) is Reason.DIALOG_CLOSED
+    state = take(state, CONSUMER, publish(dialog=SURVEY))
+    state = take(state, CONSUMER, CloseDialog(SURVEY))
+    assert (state.state, state.stage) == ("CLOSE", "CLOSE")
+
+
+def test_a_dialog_that_is_closed_keeps_who_closed_it() -> None:
+    state = conversation()
+    survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants, START, START)
+    state = take(replace(state, dialogs=(state.main, survey)), CONSUMER, CloseDialog(ID, "done"))
+    state = take(state, AgentCaller("admin", may_close_any=True), CloseConversation(), now=START + 5)
+    assert [(one.closed_by, one.ended_at) for one in state.dialogs] == [("CONSUMER", START), ("AGENT", START + 5)]
+
+
+def test_consumers_do_not_join() -> None:
+    assert reason(conversation(), CONSUMER, Join()) is Reason.PARTICIPANT_MISSING
+    assert reason(conversation(), CONSUMER, Leave()) is Reason.PARTICIPANT_MISSING

@@ -122,6 +122,7 @@ def test_all_recoverable_mistakes_are_found_in_one_reading() -> None:
         (b"{'a': 1}", (1, 2)),
         (b'{"a": "b\nc"}', (1, 9)),
         (b'"a\\qb"', (1, 3)),
+        (b'"a\x01b"', (1, 3)),
         (b'"abc', (1, 5)),
         (b"01", (1, 1)),
         (b"+1", (1, 1)),

@@ -1,6 +1,7 @@
 """Remedies: a patch removes its finding, and patches applied until none is left leave a document without any."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -96,6 +97,21 @@ def test_remedies_are_what_an_author_would_do() -> None:
             },
         },
     }
+
+
+def test_braces_are_never_percent_encoded_away() -> None:
+    report = check_value({"client_name": "a", "entry_uri": "https://a.example/{your path}"})
+    assert [(issue.code, issue.fix) for issue in report.issues] == [("uri_invalid", None)]
+
+
+def test_many_patches_take_time_in_proportion() -> None:
+    document: JsonValue = {"client_name": "a", "x-large": [[]] * 40_000, "grant_types": ["client_credentials"] * 900}
+    report = check_value(document)
+    started = time.process_time()
+    mended = apply_fixes(document, report.issues)
+    assert time.process_time() - started < 3
+    assert isinstance(mended, dict)
+    assert mended["grant_types"] == ["client_credentials"]
 
 
 def test_no_patch_carries_a_header_value() -> None:

@@ -214,7 +214,10 @@ def note_scheme(check: Check, path: Path, uri: str, expected: str, better: str |
 
 def note_invalid(check: Check, path: Path, uri: str, *, encoding_helps: bool) -> None:
     """Note an address that breaks the grammar, with the percent-encoded form as remedy where that is all it lacks."""
-    fix: Patch | None = patch_replace(path, uris.percent_encoded(uri)) if encoding_helps else None
+    meant_to_be_filled = any(char in "{}<>" for char in uri)
+    fix: Patch | None = None
+    if encoding_helps and not meant_to_be_filled:
+        fix = patch_replace(path, uris.percent_encoded(uri))
     message = f"{name_of(path)} is no valid address: host, port or a character in it is not allowed"
     expected = "an address as RFC 3986 has it, in ASCII, everything else percent-encoded"
     check.add("uri_invalid", path, message, got=show(uri), expected=expected, fix=fix)

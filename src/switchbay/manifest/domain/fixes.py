@@ -1,6 +1,6 @@
 """Applying the remedies of a report: JSON Patch (RFC 6902), of which reports use four operations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Final
 
@@ -17,20 +17,24 @@ def apply_patch(value: JsonValue, patch: Patch) -> JsonValue:
     """The value after all operations of a patch; raises LookupError, the value untouched, when one has no target."""
     result = deepcopy(value)
     for operation in patch.operations:
-        path = str(operation["path"])
-        kind = operation["op"]
-        if kind == "remove":
-            result = _remove(result, path)
-        elif kind == "replace":
-            resolve(result, path)
-            result = _put(_remove(result, path), path, deepcopy(operation["value"])) if path else operation["value"]
-        elif kind == "add":
-            result = _put(result, path, deepcopy(operation["value"]))
-        else:
-            source = str(operation["from"])
-            taken = deepcopy(resolve(result, source))
-            result = _put(_remove(result, source) if kind == "move" else result, path, taken)
+        result = _apply(result, operation)
     return result
+
+
+def _apply(value: JsonValue, operation: Mapping[str, JsonValue]) -> JsonValue:
+    """Carry out one operation on the value itself, or raise LookupError before anything is changed."""
+    path = str(operation["path"])
+    kind = operation["op"]
+    if kind == "remove":
+        return _remove(value, path)
+    if kind == "replace":
+        resolve(value, path)
+        return _put(_remove(value, path), path, deepcopy(operation["value"]))
+    if kind == "add":
+        return _put(value, path, deepcopy(operation["value"]))
+    source = str(operation["from"])
+    taken = deepcopy(resolve(value, source))
+    return _put(_remove(value, source) if kind == "move" else value, path, taken)
 
 
 def apply_fixes(value: JsonValue, issues: Sequence[Finding]) -> JsonValue:
@@ -38,13 +42,14 @@ def apply_fixes(value: JsonValue, issues: Sequence[Finding]) -> JsonValue:
 
     A patch whose target another one took away is left out; a new check tells whether it is still needed.
     """
+    result = deepcopy(value)
     for issue in reversed(issues):
-        if isinstance(issue.fix, Patch):
+        for operation in issue.fix.operations if isinstance(issue.fix, Patch) else ():
             try:
-                value = apply_patch(value, issue.fix)
+                result = _apply(result, operation)
             except LookupError:
-                continue
-    return value
+                break
+    return result
 
 
 def fix_all(value: JsonValue, options: Options) -> JsonValue:

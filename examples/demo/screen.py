@@ -23,6 +23,10 @@ class Screen:
         """Tell something."""
         self._print(Text(text))
 
+    def command(self, line: str) -> None:
+        """Show a line that can be copied whole."""
+        self._console.print(Text(line, style="cyan"))
+
     def delivery(self, event: str, attempt: int, latency_ms: int | None, signature: str, summary: str) -> None:
         """Show a webhook that the connector received."""
         good = signature == "signature ok"

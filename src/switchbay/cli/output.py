@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -63,17 +64,15 @@ def print_json(value: object) -> None:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows below column titles; in a pipe lines are never wrapped or cut."""
     console = Console(highlight=False)
+    shown = [[plain(value) for value in row] for row in rows]
     if not console.is_terminal:
-        widest = sum(
-            max([len(plain(row[place])) for row in rows] + [len(columns[place])]) * 2 + 4
-            for place in range(len(columns))
-        )
-        console.width = max(console.width, widest)
+        widths = (max(cell_len(text) for text in texts) for texts in zip(columns, *shown, strict=True))
+        console.width = max(console.width, sum(widths) + 2 * len(columns))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(value)) for value in row))
+    for texts in shown:
+        table.add_row(*(Text(text) for text in texts))
     console.print(table)
 
 

@@ -379,16 +379,21 @@ def finish_rotation(
     _show_changed("has one secret", answer, json_output)
 
 
-def _path(connection: Connection, app: str) -> str:
-    """The path of an app; a ``client_name`` is looked up, in whatever case it is written."""
+def find_app(connection: Connection, app: str) -> str | None:
+    """The installation id of an app; a ``client_name`` is looked up, in whatever case it is written."""
     listed = objects(mapping(connection.call("GET", "/apps")).get("apps"))
-    for shown in listed:
-        if shown.get("id") == app:
-            return f"/apps/{segment(app)}"
-    for shown in listed:
-        if str(shown.get("client_name")).casefold() == app.casefold():
-            return f"/apps/{segment(str(shown.get('id')))}"
-    raise AppError(Kind.NOT_FOUND, "app_unknown", f"The account has no app {app!r}.")
+    if any(shown.get("id") == app for shown in listed):
+        return app
+    return next(
+        (str(shown["id"]) for shown in listed if str(shown.get("client_name")).casefold() == app.casefold()), None
+    )
+
+
+def _path(connection: Connection, app: str) -> str:
+    found = find_app(connection, app)
+    if found is None:
+        raise AppError(Kind.NOT_FOUND, "app_unknown", f"The account has no app {app!r}.")
+    return f"/apps/{segment(found)}"
 
 
 def _query(variables: list[str] | None, *, strict: bool) -> list[tuple[str, str]]:

@@ -1,11 +1,13 @@
 """The commands ``deliveries …``: what became of webhooks, over the management API of a server."""
 
+import json
 import time
 from typing import Annotated, Literal
 
 import typer
 
 from switchbay.cli.client import segment
+from switchbay.cli.commands.apps import find_app
 from switchbay.cli.connection import AccountOption, CaFileOption, Connection, ServerOption, UserOption, connected
 from switchbay.cli.output import JsonFlag, mapping, note, objects, plain, print_fields, print_json, print_table, when
 from switchbay.kit.jsonvalue import JsonValue
@@ -27,7 +29,9 @@ def deliveries_group() -> None:
 
 @app.command("list")
 def list_deliveries(
-    app_id: Annotated[str | None, typer.Option("--app", help="Only of this installation id.")] = None,
+    app_id: Annotated[
+        str | None, typer.Option("--app", help="Only of this app: installation id or client_name.")
+    ] = None,
     conversation: Annotated[str | None, typer.Option(help="Only of this conversation.")] = None,
     event: Annotated[
         str | None, typer.Option(help="Only of this event, such as ms.MessagingEventNotification.ContentEvent.")
@@ -54,26 +58,18 @@ def list_deliveries(
       switchbay deliveries list --status failed --json
       switchbay deliveries list --app 3f0c… --follow
     """
-    filters = [
-        (name, value)
-        for name, value in (
-            ("app", app_id),
-            ("conversation", conversation),
-            ("event", event),
-            ("status", status),
-            ("cursor", cursor),
-        )
-        if value is not None
-    ]
-    query = [*filters, ("limit", str(limit))]
+    filters = {"conversation": conversation, "event": event, "status": status, "cursor": cursor}
+    query = [("limit", str(limit)), *((name, value) for name, value in filters.items() if value is not None)]
     with connected(server, account, user, ca_file) as connection:
+        if app_id is not None:  # an app that was uninstalled has deliveries still, but no name
+            query.append(("app", find_app(connection, app_id) or app_id))
         if follow:
             _follow(connection, query, as_json=json_output)
         answer = mapping(connection.call("GET", "/deliveries", query=query))
     if json_output:
         print_json(answer)
         return
-    _print(objects(answer.get("deliveries")))
+    _print(objects(answer.get("items")))
     if answer.get("next_cursor"):
         note(f"more: --cursor {plain(answer.get('next_cursor'))}")
 
@@ -106,7 +102,7 @@ def show(
             if not isinstance(value, dict | list)
         ]
     )
-    for attempt in _attempts(answer):
+    for attempt in objects(answer.get("attempts_made")):
         result = attempt.get("status") or attempt.get("failure") or attempt.get("outcome")
         typer.echo(
             plain(
@@ -118,23 +114,15 @@ def show(
     typer.echo(plain(body.get("text") or body.get("base64") or ""))
 
 
-def _attempts(answer: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
-    """The attempts of a delivery, which the answer lists beside or instead of their number."""
-    return objects(answer.get("attempts")) or objects(answer.get("attempt_list"))
-
-
 def _follow(connection: Connection, query: list[tuple[str, str]], *, as_json: bool) -> None:
-    """Show each delivery when it is first seen and whenever its state changed; ends with Ctrl-C."""
+    """Show each delivery when it is first seen and whenever its state changed, one a line; ends with Ctrl-C."""
     known: dict[str, tuple[JsonValue, JsonValue]] = {}
     while True:
-        found = objects(mapping(connection.call("GET", "/deliveries", query=query)).get("deliveries"))
+        found = objects(mapping(connection.call("GET", "/deliveries", query=query)).get("items"))
         for shown in reversed(found):
             state = (shown.get("status"), shown.get("attempts"))
             if known.get(str(shown.get("id"))) != state:
-                if as_json:
-                    print_json(shown)
-                else:
-                    typer.echo(_line(shown))
+                typer.echo(json.dumps(shown) if as_json else _line(shown))
         # Only what the last list held can come again.
         known = {str(shown.get("id")): (shown.get("status"), shown.get("attempts")) for shown in found}
         time.sleep(_FOLLOW_SECONDS)

@@ -1,0 +1,392 @@
+"""The commands against a real server, started as an operator starts it: ``serve`` in a process of its own."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from switchbay.cli.main import app
+from switchbay.cli.sessions import load_sessions
+from switchbay.infra.tls import authority_file, ssl_context_for_client
+
+ADMIN_PASSWORD = "a good password"
+AGENT_PASSWORD = "another password"
+SWITCHBAY = (sys.executable, "-m", "switchbay")
+
+
+class Process:
+    """A ``switchbay`` process whose lines on standard output are read as they come."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHBAY_")}
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
+            [*SWITCHBAY, *arguments],
+            cwd=folder,
+            env={**kept, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._errors: list[str] = []
+        self._readers = [threading.Thread(target=self._read), threading.Thread(target=self._read_errors)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self._errors.extend(self.process.stderr)
+
+    @property
+    def errors(self) -> str:
+        return "".join(self._errors)
+
+    def line(self, seconds: float = 60) -> dict[str, Any]:
+        """The next line, which is JSON."""
+        text = self._lines.get(timeout=seconds)
+        assert text, f"the process ended: {self.errors}"
+        value: dict[str, Any] = json.loads(text)
+        return value
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the process to end; return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        try:
+            code = self.process.wait(30)
+        finally:
+            self.process.kill()
+            for reader in self._readers:
+                reader.join(10)
+            for stream in (self.process.stdout, self.process.stderr):
+                assert stream is not None
+                stream.close()
+        return code
+
+
+@contextmanager
+def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Process]:
+    process = Process(folder, *arguments, **environment)
+    try:
+        yield process
+    finally:
+        process.end(signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Bay:
+    """A running server with an administrator and an agent."""
+
+    address: str
+    directory: str
+    data_dir: Path
+
+
+@pytest.fixture(scope="module")
+def bay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bay]:
+    folder = tmp_path_factory.mktemp("bay")
+    data_dir = folder / "data"
+    runner = CliRunner()
+    for words, password in (
+        (("init", "--account", "demo"), ADMIN_PASSWORD),
+        (("user", "create", "demo", "anna", "--role", "agent"), AGENT_PASSWORD),
+    ):
+        made = runner.invoke(app, [*words, "--password-stdin", "--data-dir", str(data_dir)], input=password + "\n")
+        assert made.exit_code == 0, made.output
+    environment = {
+        "SWITCHBAY_EGRESS_ALLOW": "127.0.0.0/8,::1/128",
+        "SWITCHBAY_EGRESS_CA_FILE": str(authority_file(data_dir)),
+        "SWITCHBAY_WEBHOOK_RETRY_SECONDS": "0.2",
+    }
+    serve = ("serve", "--port", "0", "--http-port", "0", "--data-dir", str(data_dir), "--json")
+    with running(folder, *serve, **environment) as server:
+        told = server.line()
+        yield Bay(told["address"], told["directory"], data_dir)
+        assert server.end() == 0, server.errors
+
+
+class User:
+    """Runs commands against the server."""
+
+    def __init__(self, runner: CliRunner, bay: Bay, name: str, password: str) -> None:
+        self._runner = runner
+        self._environment = {
+            "SWITCHBAY_SERVER": bay.address,
+            "SWITCHBAY_ACCOUNT": "demo",
+            "SWITCHBAY_CA_FILE": str(authority_file(bay.data_dir)),
+            "SWITCHBAY_USER": name,
+            "SWITCHBAY_PASSWORD": password,
+        }
+
+    def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
+        return self._runner.invoke(app, list(arguments), input=stdin, env={**self._environment, **environment})
+
+    def json(self, *arguments: str, stdin: str | None = None, **environment: str) -> Any:
+        result = self.run(*arguments, "--json", stdin=stdin, **environment)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def admin(runner: CliRunner, bay: Bay) -> User:
+    return User(runner, bay, "admin", ADMIN_PASSWORD)
+
+
+@pytest.fixture
+def agent(runner: CliRunner, bay: Bay) -> User:
+    return User(runner, bay, "anna", AGENT_PASSWORD)
+
+
+def manifest(name: str, port: int = 9, **members: Any) -> str:
+    hook = {"endpoint": f"https://localhost:{port}/hook", "max_retries": 3}
+    events = [
+        *(f"ms.MessagingEventNotification.{event}" for event in ("ContentEvent", "AcceptStatusEvent")),
+        "cqm.ExConversationChangeNotification",
+    ]
+    document = {
+        "client_name": name,
+        "grant_types": ["client_credentials"],
+        "scope": "msg.consumer",
+        "capabilities": {"webhooks": dict.fromkeys(events, hook)},
+    }
+    return json.dumps({**document, **members})
+
+
+@pytest.fixture
+def installed(admin: User, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """An app of its own for each test."""
+    answer = admin.json("apps", "install", "-", stdin=manifest(request.node.name))
+    yield answer
+    admin.run("apps", "uninstall", answer["app"]["id"], "--yes")
+
+
+def test_login_is_remembered_and_ended(runner: CliRunner, admin: User, bay: Bay) -> None:
+    assert admin.run("login").exit_code == 0
+    assert [(session.server, session.account, session.user) for session in load_sessions()] == [
+        (bay.address, "demo", "admin")
+    ]
+    assert runner.invoke(app, ["apps", "list"]).exit_code == 0
+    bearer = load_sessions()[0].bearer
+    assert runner.invoke(app, ["logout"]).exit_code == 0
+    assert load_sessions() == []
+    answer = httpx.get(
+        f"{bay.address}/switchbay/v1/accounts/demo/apps",
+        headers={"Authorization": f"Bearer {bearer}"},
+        verify=ssl_context_for_client(authority_file(bay.data_dir)),
+        trust_env=False,
+    )
+    assert answer.status_code == 401
+
+
+def test_wrong_password_is_refused_and_nothing_remembered(admin: User) -> None:
+    result = admin.run("login", SWITCHBAY_PASSWORD="wrong password")
+    assert (result.exit_code, "(login_failed)" in result.stderr, load_sessions()) == (3, True, [])
+
+
+def test_user_option_leaves_no_session_behind(admin: User, bay: Bay) -> None:
+    admin.json("apps", "list")
+    assert load_sessions() == []
+
+
+def test_install_shows_the_secret_once(admin: User, installed: dict[str, Any]) -> None:
+    assert len(installed["client_secret"]) == 26
+    for words in (
+        ("apps", "list"),
+        ("apps", "show", installed["app"]["id"]),
+        ("apps", "export", installed["app"]["id"]),
+    ):
+        assert installed["client_secret"] not in admin.run(*words, "--json").stdout
+
+
+def test_invalid_manifest_is_refused_with_its_findings_and_not_installed(admin: User) -> None:
+    text = manifest("com.example.invalid", entry_uri="https://{DOMAIN}/", quick_launch_enabled="yes")
+    before = admin.json("apps", "list")
+    result = admin.run("apps", "install", "-", stdin=text)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "-:1:" in result.stderr
+    assert " error unfilled_placeholder /entry_uri " in result.stderr
+    assert result.stderr.endswith("(manifest_invalid)\n")
+    assert admin.json("apps", "list") == before
+
+
+def test_placeholders_are_filled_by_the_server(admin: User) -> None:
+    text = manifest("com.example.filled", entry_uri="https://{DOMAIN}/start")
+    answer = admin.json("apps", "install", "-", "--set", "DOMAIN=app.example.com", stdin=text)
+    assert answer["app"]["manifest"]["entry_uri"] == "https://app.example.com/start"
+    assert admin.run("apps", "uninstall", "COM.example.FILLED", "--yes").exit_code == 0
+
+
+def test_name_that_is_taken_is_a_conflict(admin: User, installed: dict[str, Any]) -> None:
+    result = admin.run("apps", "install", "-", stdin=manifest(installed["app"]["client_name"]))
+    assert (result.exit_code, result.stdout) == (5, "")
+
+
+def test_app_is_found_by_name_in_any_case(admin: User, installed: dict[str, Any]) -> None:
+    shown = admin.json("apps", "show", installed["app"]["client_name"].upper())
+    assert (shown["app"]["id"], shown["health"]["enabled"]) == (installed["app"]["id"], True)
+    assert installed["app"]["id"] in admin.run("apps", "show", installed["app"]["id"]).stdout
+
+
+def test_update_is_compared_first_and_then_made(admin: User, installed: dict[str, Any]) -> None:
+    app_id, name = installed["app"]["id"], installed["app"]["client_name"]
+    new = manifest(name, port=10)
+    lines = admin.run("apps", "diff", app_id, "-", stdin=new).stdout.splitlines()
+    assert "! sends ContentEvent to new host localhost:10 (was localhost:9)" in lines
+    admin.json("apps", "update", app_id, "-", stdin=new)
+    assert admin.run("apps", "diff", app_id, "-", stdin=new).stdout == ""
+    assert "https://localhost:10/hook" in admin.run("apps", "export", app_id).stdout
+
+
+def test_app_is_disabled_enabled_and_uninstalled(admin: User, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    assert admin.json("apps", "disable", app_id)["app"]["enabled"] is False
+    assert admin.json("apps", "enable", app_id)["app"]["enabled"] is True
+    asked = admin.run("apps", "uninstall", app_id)
+    assert (asked.exit_code, "(confirmation_needed)" in asked.stderr) == (2, True)
+    assert admin.run("apps", "show", app_id).exit_code == 0
+    assert admin.run("apps", "uninstall", app_id, "--yes").exit_code == 0
+    assert admin.run("apps", "show", app_id).exit_code == 4
+
+
+def test_secret_is_rotated_and_the_old_one_ended(admin: User, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    rotated = admin.json("apps", "rotate-secret", app_id, "--overlap", "600")
+    assert rotated["client_secret"] != installed["client_secret"]
+    assert len(rotated["app"]["secrets"]) == 2
+    assert admin.run("apps", "rotate-secret", app_id).exit_code == 5
+    assert len(admin.json("apps", "finish-rotation", app_id)["app"]["secrets"]) == 1
+
+
+def test_agent_may_not_see_apps(agent: User) -> None:
+    result = agent.run("apps", "list", "--json")
+    assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (3, "role_missing")
+
+
+def test_consumer_and_agent_talk_and_the_webhooks_arrive_signed(admin: User, agent: User, bay: Bay) -> None:
+    port = free_port()
+    answer = admin.json("apps", "install", "-", stdin=manifest("com.example.talk", port))
+    connector = {
+        "SWITCHBAY_CLIENT_ID": answer["app"]["client_id"],
+        "SWITCHBAY_CLIENT_SECRET": answer["client_secret"],
+    }
+    words = ("listen", "--port", str(port), "--data-dir", str(bay.data_dir), "--fail-first", "1", "--json")
+    with running(bay.data_dir, *words, SWITCHBAY_CLIENT_SECRET=answer["client_secret"]) as listener:
+        while "listening" not in listener.errors:
+            assert listener.process.poll() is None, listener.errors
+            time.sleep(0.05)
+        opened = admin.json("message", "send", "Hello", "--consumer", "kim", **connector)
+        conversation = opened["conversation"]
+        said = agent.json("message", "send", "How can I help?", "--as-agent", "--conversation", conversation)
+        last = admin.json(
+            *("message", "send", "Bye", "--consumer", "kim", "--conversation", conversation, "--close"), **connector
+        )
+        assert (opened["sequence"], said["sequence"], last["sequence"]) == (0, 1, 2)
+        heard = [listener.line() for _ in range(12)]
+        assert listener.end(signal.SIGINT) == 0, listener.errors
+    assert {line["signature"] for line in heard} == {"ok"}
+    assert [line["answer"] for line in heard] == [500, 200] * 6
+    assert [line["summary"] for line in heard if line["answer"] == 200] == [
+        "UPSERT OPEN/OPEN",
+        "CONSUMER Hello",
+        "UPSERT OPEN/OPEN",
+        "ASSIGNED_AGENT How can I help?",
+        "CONSUMER Bye",
+        "UPSERT CLOSE/CLOSE",
+    ]
+    _compare_with_deliveries(admin, conversation, [line["delivery"] for line in heard if line["answer"] == 200])
+    admin.run("apps", "uninstall", answer["app"]["id"], "--yes")
+
+
+def _compare_with_deliveries(admin: User, conversation: str, expected: list[str]) -> None:
+    deadline = time.monotonic() + 10
+    while True:  # the results of the last attempts are recorded in batches, after the answer
+        listed = admin.json("deliveries", "list", "--app", "com.example.talk", "--conversation", conversation)["items"]
+        if {shown["status"] for shown in listed} == {"delivered"} or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    assert [shown["id"] for shown in sorted(listed, key=lambda shown: int(shown["position"]))] == expected
+    assert [(shown["status"], shown["attempts"]) for shown in listed] == [("delivered", 2)] * 6
+    shown = admin.json("deliveries", "show", expected[1])
+    assert json.loads(shown["body"]["text"])["body"]["changes"][0]["event"]["message"] == "Hello"
+    assert [attempt["status"] for attempt in shown["attempts_made"]] == [500, 200]
+    people = admin.run("deliveries", "show", expected[1]).stdout
+    assert [line.split("  ")[2] for line in people.splitlines() if line.startswith("attempt ")] == ["500", "200"]
+    assert expected[1] in admin.run("deliveries", "list", "--conversation", conversation).stdout
+    assert admin.json("deliveries", "list", "--conversation", conversation, "--status", "failed")["items"] == []
+
+
+def test_unknown_delivery_is_not_found(admin: User) -> None:
+    result = admin.run("deliveries", "show", "dlv_nothing")
+    assert (result.exit_code, "(delivery_unknown)" in result.stderr) == (4, True)
+
+
+def test_wrong_client_secret_is_refused(admin: User, installed: dict[str, Any]) -> None:
+    result = admin.run(
+        "message", "send", "Hello", SWITCHBAY_CLIENT_ID=installed["app"]["client_id"], SWITCHBAY_CLIENT_SECRET="wrong"
+    )
+    assert (result.exit_code, "(invalid_client)" in result.stderr) == (3, True)
+
+
+def test_message_needs_to_know_who_speaks_and_where(admin: User) -> None:
+    assert admin.run("message", "send", "Hello").exit_code == 2
+    assert admin.run("message", "send", "Hello", "--as-agent").exit_code == 2
+
+
+def test_directory_is_served_over_plain_http_and_nothing_else(bay: Bay) -> None:
+    with httpx.Client(base_url=bay.directory, trust_env=False) as client:
+        found = client.get("/api/account/demo/service/agentVep/baseURI.json?version=1.0").json()
+        assert f"https://{found['baseURI']}" == bay.address
+        assert client.get("/switchbay/v1/accounts/demo/apps").status_code == 404
+
+
+def test_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = Process(tmp_path, "serve", "--port", str(port), "--http-port", "-1")
+        assert server.wait() == 5
+    assert server.errors == f"error: Port {port} on 127.0.0.1 is taken by another program. (port_taken)\n"
+
+
+def test_certificate_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+    environment = {"SWITCHBAY_TLS": "files", "SWITCHBAY_TLS_CERTIFICATE_FILE": "missing.pem"}
+    server = Process(tmp_path, "serve", "--port", "0", "--http-port", "-1", **environment)
+    assert server.wait() == 1
+    assert (server.errors.count("\n"), "(certificate_unreadable)" in server.errors) == (1, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_server_without_tls_starts_and_ends_gracefully(tmp_path: Path, number: signal.Signals) -> None:
+    words = ("serve", "--port", "0", "--http-port", "-1", "--json")
+    with running(tmp_path, *words, SWITCHBAY_TLS="off") as server:
+        told = server.line()
+        assert (told["directory"], told["ca_file"]) == (None, None)
+        assert httpx.get(f"{told['address']}/livez", trust_env=False).status_code == 200
+        assert server.end(number) == 0, server.errors

@@ -54,7 +54,7 @@ class HeaderName:
             check.add("header_reserved", path, message, got=shown_text(value), expected="another header", fix=fix)
             return None
         if value.lower() in words.REPLACED_HEADERS:
-            message = f"the platform sets the header {value} to describe the body it sends; this one is left out"
+            message = f"the platform sets the header {value} itself; this one is left out"
             check.add("header_replaced", path, message, got=shown_text(value), expected="no such header")
         return value
 

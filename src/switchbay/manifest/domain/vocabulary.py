@@ -132,5 +132,5 @@ RESERVED_HEADERS: Final = (
 """Headers that frame the message; the document's four and, ours, the other hop-by-hop ones. Lower case."""
 
 RESERVED_HEADER_PREFIXES: Final = ("x-liveperson-",)
-REPLACED_HEADERS: Final = ("content-encoding", "content-type")
-"""Headers that describe the body we render: a manifest may name them, what we send says otherwise. Ours."""
+REPLACED_HEADERS: Final = ("accept-encoding", "content-encoding", "content-type", "x-switchbay-signature")
+"""Headers about the body and its signature: a manifest may name them, only the platform sends them. Ours."""

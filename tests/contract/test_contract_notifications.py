@@ -136,7 +136,7 @@ def check(shared: Path) -> Check:
         if file.parent.name != "connectorapi"
     }
     registry: Registry[Any] = Registry().with_resources(
-        (BASE + name, Resource(document, DRAFT4)) for name, document in documents.items()
+        (BASE + name, Resource.from_contents(document, default_specification=DRAFT4)) for name, document in documents.items()
     )
     checker = Draft4Validator.TYPE_CHECKER.redefine_many(
         {
@@ -144,7 +144,7 @@ def check(shared: Path) -> Check:
             "Long": lambda checker, value: checker.is_type(value, "integer"),
         }
     )
-    validator = validators.extend(Draft4Validator, type_checker=checker)
+    validator = validators.extend(Draft4Validator, type_checker=checker)  # type: ignore[no-untyped-call]  # untyped upstream
 
     def errors(name: str, message: object) -> list[str]:
         found = validator({"$ref": BASE + name}, registry=registry).iter_errors(message)

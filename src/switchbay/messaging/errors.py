@@ -5,7 +5,8 @@ Connectors get the error body of the Send API, ``{"kind": "resp", "code", "body"
 of the HTTP status and a running number. ``docs/reference/connector-api.md`` lists them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from switchbay.kit.errors import AppError, Kind
@@ -45,21 +46,31 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "stopping": (50303, "Stopping"),
 }
 
-_REFUSALS: Final[Mapping[Reason, tuple[Kind, str]]] = {
-    Reason.CONVERSATION_UNKNOWN: (Kind.NOT_FOUND, "There is no such conversation."),
-    Reason.CONVERSATION_CLOSED: (Kind.CONFLICT, "The conversation is closed."),
-    Reason.CONVERSATION_TAKEN: (Kind.CONFLICT, "Another agent is assigned to the conversation."),
-    Reason.DIALOG_UNKNOWN: (Kind.NOT_FOUND, "The conversation has no such dialog."),
-    Reason.DIALOG_CLOSED: (Kind.CONFLICT, "The dialog is closed."),
-    Reason.PARTICIPANT_MISSING: (Kind.FORBIDDEN, "Only participants may do this: join the conversation first."),
-    Reason.SEQUENCE_UNKNOWN: (Kind.INVALID, "sequenceList names a sequence that the dialog does not have."),
+_REFUSALS: Final[Mapping[Reason, Callable[[], AppError]]] = {
+    Reason.CONVERSATION_UNKNOWN: partial(
+        AppError, Kind.NOT_FOUND, "conversation_unknown", "There is no such conversation."
+    ),
+    Reason.CONVERSATION_CLOSED: partial(AppError, Kind.CONFLICT, "conversation_closed", "The conversation is closed."),
+    Reason.CONVERSATION_TAKEN: partial(
+        AppError, Kind.CONFLICT, "conversation_taken", "Another agent is assigned to the conversation."
+    ),
+    Reason.DIALOG_UNKNOWN: partial(AppError, Kind.NOT_FOUND, "dialog_unknown", "The conversation has no such dialog."),
+    Reason.DIALOG_CLOSED: partial(AppError, Kind.CONFLICT, "dialog_closed", "The dialog is closed."),
+    Reason.PARTICIPANT_MISSING: partial(
+        AppError, Kind.FORBIDDEN, "participant_missing", "Only participants may do this: join the conversation first."
+    ),
+    Reason.SEQUENCE_UNKNOWN: partial(
+        AppError,
+        Kind.INVALID,
+        "sequence_unknown",
+        "sequenceList names a sequence that the dialog does not have.",
+    ),
 }
 
 
 def refusal(reason: Reason) -> AppError:
     """The error for what the rules of conversations refuse."""
-    kind, message = _REFUSALS[reason]
-    return AppError(kind, reason.value, message)
+    return _REFUSALS[reason]()
 
 
 def error_number(error: AppError) -> tuple[int, str]:

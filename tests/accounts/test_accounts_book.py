@@ -115,7 +115,8 @@ async def test_a_change_on_another_node_is_seen_within_two_seconds(
     house: House, clock: ManualClock, randomness: Randomness
 ) -> None:
     elsewhere = Accounts(house.db, clock, randomness, password_hashing=cheap_passwords())
-    await elsewhere.get_account(ACCOUNT)
+    for room in (elsewhere, house.accounts):
+        assert (await room.get_account(ACCOUNT)).name == "Example Brand"
     await house.accounts.update_account(ACCOUNT, AccountChange(name="Renamed"), OPERATOR)
     assert (await house.accounts.get_account(ACCOUNT)).name == "Renamed"
     clock.advance(ms=1_999)
@@ -132,6 +133,7 @@ async def test_parallel_changes_of_different_settings_all_hold(house: House) -> 
         AccountChange(ttr_seconds={"URGENT": 1}),
         AccountChange(ttr_seconds={"PRIORITIZED": 2}),
     ]
+    await house.warm()
     await asyncio.gather(*(house.accounts.update_account(ACCOUNT, change, OPERATOR) for change in changes))
     house.clock.advance(seconds=3)
     stored = await house.accounts.get_account(ACCOUNT)

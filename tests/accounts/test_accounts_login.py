@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from typing import Literal
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -13,11 +15,15 @@ from switchbay.accounts.public import OPERATOR, Accounts, Login, Passwords, Role
 from switchbay.accounts.store import users as users_store
 from switchbay.accounts.tables import sessions, users
 from switchbay.accounts.workers import purge_once
+from switchbay.infra.db import Tx
 from switchbay.infra.machine import Randomness
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
 
 SESSION_SECONDS = 28_800
+_SOMEONE_WAITS_FOR_A_LOCK = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 async def test_a_login_opens_a_session_for_the_user(house: House) -> None:
@@ -181,6 +187,31 @@ async def test_a_user_disabled_while_the_password_is_checked_gets_no_session(
     assert await house.accounts.list_sessions(ACCOUNT) == []
 
 
+async def test_a_login_waits_for_a_change_of_the_user_that_is_under_way(house: House, database_url: str) -> None:
+    if house.db.engine != "postgresql":
+        pytest.skip("on SQLite one transaction runs at a time")
+    logins: list[asyncio.Task[Login]] = []
+    watcher = await asyncpg.connect(database_url)
+
+    async def disable(tx: Tx) -> None:
+        stored = await users_store.lock_user(tx, ACCOUNT, int(house.agent.user_id))
+        assert stored is not None
+        await users_store.save_user(tx, replace(stored, user=replace(stored.user, enabled=False)))
+        logins.append(asyncio.create_task(house.login("bob")))
+        async with asyncio.timeout(10):
+            while not logins[0].done() and not await watcher.fetchval(_SOMEONE_WAITS_FOR_A_LOCK):  # noqa: ASYNC110 - polled
+                await asyncio.sleep(0.01)
+
+    try:
+        await house.db.write(disable)
+    finally:
+        await watcher.close()
+    with pytest.raises(AppError) as refused:
+        await logins[0]
+    assert refused.value.code == "login_failed"
+    assert await _stored_sessions(house) == 0
+
+
 async def test_a_session_ends_when_its_time_is_over(house: House) -> None:
     login = await house.login()
     house.clock.advance(seconds=SESSION_SECONDS, ms=-1)
@@ -237,8 +268,9 @@ async def test_a_logout_ends_this_session_only(house: House) -> None:
 
 async def test_of_many_logouts_of_one_session_one_is_recorded(house: House) -> None:
     login = await house.login()
+    await house.warm()
     results = await asyncio.gather(
-        *(house.accounts.logout(ACCOUNT, login.bearer.reveal(), HOME) for _ in range(5)), return_exceptions=True
+        *(house.accounts.logout(ACCOUNT, login.bearer.reveal(), HOME) for _ in range(20)), return_exceptions=True
     )
     assert results.count(None) == 1
     assert (await house.actions()).count("session.close") == 1

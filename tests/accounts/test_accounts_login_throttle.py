@@ -88,6 +88,24 @@ async def test_the_count_is_shared_by_the_nodes(house: House, randomness: Random
     assert refused.value.code == "login_throttled"
 
 
+async def test_failures_at_once_on_two_nodes_are_all_counted(house: House, randomness: Randomness) -> None:
+    elsewhere = Accounts(house.db, house.clock, randomness, password_hashing=cheap_passwords())
+    await house.warm()
+    await asyncio.gather(
+        *(
+            room.login(ACCOUNT, f"user{number}", WRONG, HOME)
+            for number in range(20)
+            for room in (house.accounts, elsewhere)
+        ),
+        return_exceptions=True,
+    )
+    row = await house.db.read(
+        lambda tx: tx.fetch_one(sa.select(login_failures.c.failures).where(login_failures.c.name_hash == ""))
+    )
+    assert row is not None
+    assert row[0] == 40
+
+
 async def test_one_network_cannot_keep_a_user_out_of_another(house: House) -> None:
     for _ in range(40):
         await fail(house, address="203.0.113.66")

@@ -29,6 +29,7 @@ async def test_a_login_name_is_taken_in_whatever_case(house: House, name: str) -
 
 
 async def test_of_many_creations_of_one_user_one_succeeds(house: House) -> None:
+    await house.warm()
     results = await asyncio.gather(
         *(house.accounts.create_user(ACCOUNT, "eve", PASSWORD, [Role.AGENT], OPERATOR) for _ in range(20)),
         return_exceptions=True,
@@ -40,6 +41,7 @@ async def test_of_many_creations_of_one_user_one_succeeds(house: House) -> None:
 
 
 async def test_users_created_at_once_get_different_ids(house: House) -> None:
+    await house.warm()
     users = await asyncio.gather(
         *(house.accounts.create_user(ACCOUNT, f"u{number}", PASSWORD, [Role.AGENT], OPERATOR) for number in range(8))
     )
@@ -127,6 +129,7 @@ async def test_a_disabled_administrator_does_not_count_as_one(house: House) -> N
 async def test_administrators_who_demote_one_another_at_once_leave_one(house: House) -> None:
     spare = await house.accounts.create_user(ACCOUNT, "eve", PASSWORD, [Role.ADMIN], OPERATOR)
     demote = UserChange(roles=frozenset({Role.AGENT}))
+    await house.warm()
     results = await asyncio.gather(
         house.accounts.update_user(ACCOUNT, house.admin.user_id, demote, OPERATOR),
         house.accounts.update_user(ACCOUNT, spare.user_id, demote, OPERATOR),

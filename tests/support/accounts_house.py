@@ -1,5 +1,6 @@
 """An accounts room with one account, an administrator and an agent; passwords are hashed cheaply."""
 
+import asyncio
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
@@ -33,6 +34,10 @@ class House:
     async def login(self, name: str = "ada", *, password: Secret = PASSWORD, address: str | None = HOME) -> Login:
         """Log in to the first account."""
         return await self.accounts.login(ACCOUNT, name, password, address)
+
+    async def warm(self) -> None:
+        """Have PostgreSQL's pool connect, so that what is called at once next really runs at once."""
+        await asyncio.gather(*(self.accounts.list_accounts() for _ in range(4)))
 
     def acting(self, user: User) -> Actor:
         """A user as the actor of a change."""

@@ -1,16 +1,19 @@
 """Nothing is lost and the order holds when nodes die, stall, share lanes, or when the database is away."""
 
 import asyncio
+import contextlib
 import random
+import sqlite3
 import time
 from collections import defaultdict
 from typing import Literal, TypeVar
 
 import pytest
+import sqlalchemy as sa
 
 from support.receiver import Answer, Received
 from support.webhooks_house import ACCOUNT, House, owner_of
-from switchbay.infra.db import Database, DatabaseUnavailable, Work
+from switchbay.infra.db import Database, DatabaseUnavailable, Work, open_database
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import ManualClock, SystemClock
 from switchbay.infra.vault import Vault
@@ -301,6 +304,45 @@ async def test_a_secret_that_cannot_be_opened_holds_its_app_and_no_other(house: 
     assert house.receiver.bodies == [b"two"]
     found, _ = await house.webhooks.list_deliveries(ACCOUNT, DeliveryFilter(owner_id=owner_of().owner_id))
     assert [(each.status, each.attempts) for each in found] == [("pending", 0)]
+
+
+async def test_a_locked_database_loses_neither_events_nor_results(house: House, database_url: str) -> None:
+    if house.db.engine != "sqlite":
+        pytest.skip("the lock of a file")
+    quick = await open_database(database_url, busy_ms=20)
+    node = house.node(db=quick)
+    await house.configure(owner_of(house.endpoint()))
+    await node.dispatcher._owners.find(ACCOUNT, owner_of().owner_id)
+    house.receiver.answer = lambda _: Answer(delay=0.1)
+    await quick.write(lambda tx: node.publish(tx, [house.event("one")]))
+    await house.receiver.wait_for(1)
+    with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailable):
+            await quick.write(lambda tx: node.publish(tx, [house.event("two")]))
+        await asyncio.sleep(0.3)
+        assert await house.states() == ["pending"]
+        other.execute("ROLLBACK")
+    await house.settle(node)
+    assert await house.states() == ["delivered"]
+    assert house.receiver.bodies == [b"one"]
+    await quick.close()
+
+
+async def test_cut_connections_to_the_database_lose_no_result(house: House) -> None:
+    if house.db.engine != "postgresql":
+        pytest.skip("connections to a server")
+    house.receiver.answer = lambda _: Answer(delay=0.1)
+    await house.configure(owner_of(house.endpoint()))
+    await house.publish(house.event("one"), house.event("two"))
+    await house.receiver.wait_for(1)
+    cut = sa.select(sa.func.pg_terminate_backend(sa.literal_column("pid"))).select_from(sa.text("pg_stat_activity"))
+    cut = cut.where(sa.text("datname = current_database()"))
+    with pytest.raises(DatabaseUnavailable):
+        await house.db.write(lambda tx: tx.fetch(cut))
+    await house.settle()
+    assert house.receiver.bodies == [b"one", b"two"]
+    assert await house.states() == 2 * ["delivered"]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

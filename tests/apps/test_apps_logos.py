@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from support.apps_house import BRAND, MANAGEMENT, AppsHouse, connector
-from switchbay.apps.logos import MOST_BYTES, LogoFinding, judge
+from switchbay.apps.logos import MOST_BYTES, Logo, LogoFinding, judge
 from switchbay.apps.tables import app_logos
 from switchbay.apps.wire import logo_out
 from switchbay.apps.workers import check_logos_once
@@ -358,6 +358,20 @@ async def test_a_check_that_was_cut_off_is_taken_up_again(house: AppsHouse, egre
     house.clock.advance(seconds=120)
     assert await check(house, egress) == 1
     assert (await logo_of(house, app["id"]))["state"] == "good"
+
+
+async def test_a_picture_that_breaks_its_reader_does_not_stop_other_checks(
+    house: AppsHouse, egress: Egress, server: LogoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(data: bytes) -> Logo:
+        raise RuntimeError("a fault in the reader of pictures")
+
+    server.serve(picture())
+    apps = [await house.install(client_name=f"app {turn}", logo_uri=f"{server.url}?{turn}") for turn in range(2)]
+    monkeypatch.setattr("switchbay.apps.workers.judge", explode)
+    assert await check(house, egress) == 2
+    states = [(await logo_of(house, app["id"]))["findings"][0]["code"] for app in apps]
+    assert states == ["logo_type", "logo_type"]
 
 
 async def test_the_background_checks_without_being_asked(house: AppsHouse, server: LogoServer) -> None:

@@ -305,3 +305,13 @@ async def test_another_accounts_admin_does_not_see_the_app(house: AppsHouse) -> 
     app_id = (await install(house))["app"]["id"]
     elsewhere = MANAGEMENT.replace(BRAND, OTHER_BRAND)
     assert (await house.call("GET", f"{elsewhere}/{app_id}", user="foreign")).status_code == 404
+
+
+async def test_the_api_describes_itself(house: AppsHouse) -> None:
+    described = (await house.call("GET", "/switchbay/v1/openapi.json", user=None)).json()["paths"]
+    base = "/accounts/{account}/apps"
+    verbs = ["diff", "disable", "enable", "export", "finish-rotation", "health", "rotate-secret"]
+    assert sorted(described) == [base, f"{base}/{{app_id}}", *(f"{base}/{{app_id}}/{verb}" for verb in verbs)]
+    install = described[base]["post"]
+    assert "application/json" in install["requestBody"]["content"]
+    assert [parameter["name"] for parameter in install["parameters"]] == ["account", "set", "strict"]

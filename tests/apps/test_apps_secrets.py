@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import sqlalchemy as sa
 
 from support.apps_house import BRAND, OTHER_BRAND, AppsHouse
 from switchbay.accounts.public import OPERATOR
@@ -210,6 +211,18 @@ async def test_a_wrong_secret_is_no_use(house: AppsHouse) -> None:
     app = await house.install()
     await accepts(house, app["id"], "wrong")
     assert await store_uses_once(house.db, clients_of(house)) == 0
+
+
+async def test_an_app_whose_secret_cannot_be_opened_does_not_keep_the_others_waiting(house: AppsHouse) -> None:
+    apps = [await house.install(client_name=name) for name in ("broken", "whole")]
+    for app in apps:
+        await house.apps.rotate_secret(BRAND, app["id"], OPERATOR, overlap_seconds=60)
+    spoil = sa.update(app_secrets).where(app_secrets.c.installation_id == apps[0]["id"]).values(sealed=b"spoilt")
+    await house.db.write(lambda tx: tx.execute(spoil))
+    house.clock.advance(ms=60_000)
+    assert await end_rotations(house) == 1
+    left = [row["installation_id"] for row in await house.rows(app_secrets)]
+    assert sorted(left) == sorted([apps[0]["id"], apps[0]["id"], apps[1]["id"]])
 
 
 async def test_uses_that_cannot_be_stored_are_stored_later(house: AppsHouse) -> None:

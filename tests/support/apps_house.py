@@ -135,9 +135,9 @@ def platform(apps: Apps, accounts: Accounts) -> Starlette:
 
 async def populate(accounts: Accounts) -> dict[str, str]:
     """Make two accounts and log a user of each role in; return their bearers by role (``foreign``: the other's)."""
-    for account_id in (BRAND, OTHER_BRAND):
+    for account_id, roles in ((BRAND, tuple(Role)), (OTHER_BRAND, (Role.ADMIN,))):
         await accounts.create_account(account_id, "Example Brand", OPERATOR)
-        for role in Role:
+        for role in roles:
             await accounts.create_user(account_id, role.value, PASSWORD, [role], OPERATOR)
     bearers = {role.value: (await accounts.login(BRAND, role.value, PASSWORD, HOME)).bearer.reveal() for role in Role}
     bearers["foreign"] = (await accounts.login(OTHER_BRAND, "admin", PASSWORD, HOME)).bearer.reveal()

@@ -119,6 +119,6 @@ class Clients:
         promotions, self._promotions = self._promotions, set()
         return promotions
 
-    def give_back_promotions(self, promotions: set[SecretUse]) -> None:
-        """Note again promotions that could not be stored."""
-        self._promotions |= promotions
+    def give_back_promotion(self, promotion: SecretUse) -> None:
+        """Note again a promotion that could not be stored."""
+        self._promotions.add(promotion)

@@ -133,10 +133,11 @@ class _AppInstall:
         return _respond({**body, "deleted": True}, found.revision)
 
     async def _condition(self, request: Request, principal: Principal, app_id: str) -> Precondition:
-        """The precondition, which a change must have; an app that does not exist is said first."""
+        """The precondition, which a change must have; that an app does not exist is said before that it is missing."""
+        found = await self._service.get_app(principal.account_id, app_id)
         condition = parse_if_match(request.headers.getlist("if-match"))
         if condition is None:
-            raise errors.revision_missing((await self._service.get_app(principal.account_id, app_id)).revision)
+            raise errors.revision_missing(found.revision)
         return condition
 
     async def _reveal(self, request: Request, principal: Principal, app_ids: Sequence[str]) -> dict[str, Secret]:

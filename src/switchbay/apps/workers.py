@@ -67,15 +67,16 @@ async def promote_once(db: Database, vault: Vault, clients: Clients, now: int) -
 
     An app that has used its new secret has it, so it can verify with it.
     """
-    promotions = clients.take_promotions()
     done = 0
-    while promotions:
-        use = promotions.pop()
+    for use in clients.take_promotions():
         try:
             done += await db.write(partial(_promote, vault=vault, use=use, now=now))
-        except AppError:
-            clients.give_back_promotions(promotions | {use})
-            raise
+        except AppError as error:
+            clients.give_back_promotion(use)
+            _log.warning(
+                "a secret does not sign yet", account_id=use.account_id, app=use.installation_id, code=error.code
+            )
+            continue
         clients.drop(use.account_id, use.installation_id)
     return done
 
@@ -100,10 +101,16 @@ async def end_rotations_once(db: Database, vault: Vault, clients: Clients, now: 
         return await secrets.list_ended(tx, now)
 
     ended = set(await db.read(find))
+    done = 0
     for account_id, app_id in sorted(ended):
-        await db.write(partial(_end_rotation, vault=vault, account_id=account_id, app_id=app_id, now=now))
+        try:
+            await db.write(partial(_end_rotation, vault=vault, account_id=account_id, app_id=app_id, now=now))
+        except AppError as error:  # one app that fails must not keep the others' secrets alive
+            _log.warning("a rotation was not ended", account_id=account_id, app=app_id, code=error.code)
+            continue
         clients.drop(account_id, app_id)
-    return len(ended)
+        done += 1
+    return done
 
 
 async def _end_rotation(tx: Tx, *, vault: Vault, account_id: str, app_id: str, now: int) -> None:
@@ -172,7 +179,11 @@ async def _check_logo(egress: Egress, task: LogoTask) -> Logo:
         return refuse("logo_unreachable", outcome.failure)
     if outcome.status != _OK:
         return refuse("logo_unreachable", f"status {outcome.status}")
-    return await asyncio.to_thread(judge, outcome.body)
+    try:
+        return await asyncio.to_thread(judge, outcome.body)
+    except Exception:  # noqa: BLE001 - a picture that breaks its reader in a new way must not stop the other checks
+        _log.exception("a logo could not be read", account_id=task.account_id, app=task.installation_id)
+        return refuse("logo_type", "a broken picture")
 
 
 class Workers:
@@ -218,9 +229,9 @@ class Workers:
             pass
 
     async def _look_after_secrets(self) -> None:
+        await end_rotations_once(self._db, self._vault, self._clients, self._clock.now_ms())
         await promote_once(self._db, self._vault, self._clients, self._clock.now_ms())
         await store_uses_once(self._db, self._clients)
-        await end_rotations_once(self._db, self._vault, self._clients, self._clock.now_ms())
 
     async def _run(self, wake: asyncio.Event, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -95,3 +95,18 @@ async def test_an_answer_is_kept_for_its_time_and_then_forgotten(stage: Stage) -
     assert await workers.purge_once(stage.db, stage.clock.now_ms(), 3_600) == 1
     assert (await stage.say(conversation, idempotency_key="new")).headers["idempotency-replayed"] == "true"
     assert (await stage.say(conversation, idempotency_key="old")).body["body"] == {"sequence": 2}
+
+
+async def test_a_running_room_forgets_old_answers_by_itself(stage: Stage) -> None:
+    conversation = await stage.open()
+    await stage.say(conversation, idempotency_key="old")
+    stage.clock.advance(seconds=90_000)
+    await stage.messaging.start()
+    for _ in range(500):
+        if not (await stage.rows())["idempotency"]:
+            break
+        await asyncio.sleep(0.01)
+    assert (await stage.rows())["idempotency"] == 0
+    await stage.messaging.stop()
+    answered = await stage.say(conversation)
+    assert (answered.status, answered.error) == (503, 50303)

@@ -24,7 +24,7 @@ from switchbay.webhooks.public import Notification
 
 _BATCH: Final = 64
 _BATCHES_IN_FLIGHT: Final = 2  # on PostgreSQL: one waits for the disk while the other is decided
-_WAITING: Final = 10_000
+_WAITING: Final = 2_000
 _PURGE_SECONDS: Final = 60.0
 _log = structlog.get_logger("messaging")
 

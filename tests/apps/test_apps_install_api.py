@@ -372,17 +372,21 @@ async def test_an_override_that_means_nothing_is_refused(house: AppsHouse) -> No
     assert await house.state() == [[], [], []]
 
 
+class Unreadable(AsyncIterator[bytes]):
+    """A body that must not be asked for."""
+
+    async def __anext__(self) -> bytes:
+        """Fail."""
+        raise AssertionError("the body was read")
+
+
 @pytest.mark.parametrize(("method", "override"), [("GET", None), ("DELETE", None), ("POST", "GET"), ("POST", "DELETE")])
 async def test_the_body_of_a_get_or_delete_is_never_read(house: AppsHouse, method: str, override: str | None) -> None:
     app = await house.install()
 
-    async def body() -> AsyncIterator[bytes]:
-        raise AssertionError("the body was read")
-        yield b""
-
     headers = {"Authorization": f"Bearer {house.bearers['admin']}", "If-Match": "*"}
     headers |= {"X-HTTP-Method-Override": override} if override else {}
-    answer = await house.client.request(method, f"{INSTALLATIONS}/{app['id']}", content=body(), headers=headers)
+    answer = await house.client.request(method, f"{INSTALLATIONS}/{app['id']}", content=Unreadable(), headers=headers)
     assert answer.status_code == 200
 
 

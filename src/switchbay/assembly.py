@@ -145,7 +145,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         *accounts_routes.directory_routes(accounts),
         *manifest_routes.routes(options),
         *health.routes(db, Secret(settings.metrics_token.get_secret_value())),
-        Mount(MANAGEMENT, _management(accounts, apps, messaging, webhooks)),
+        Mount(MANAGEMENT, web.BodyLimit(_management(accounts, apps, messaging, webhooks), settings.body_bytes)),
     ]
     return Platform(
         settings=settings,

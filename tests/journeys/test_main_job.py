@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,13 @@ async def test_order_is_kept_while_a_middle_event_fails_and_other_conversations_
     node: Node, receiver: Receiver
 ) -> None:
     seen: list[str] = []
+    arrived = asyncio.Event()
 
     def answer(request: Received) -> Answer:
         text = _change(request)["event"]["message"]
         seen.append(text)
+        if text == "n4":
+            arrived.set()
         waits = text == "n2" and (seen.count("n2") < 3 or "q4" not in seen)
         return Answer(status=500) if waits else Answer()
 
@@ -122,8 +126,7 @@ async def test_order_is_kept_while_a_middle_event_fails_and_other_conversations_
     for number in range(5):
         await node.say(consumer, quick, f"q{number}")
     async with asyncio.timeout(20):
-        while "n4" not in seen:
-            await asyncio.sleep(0.02)
+        await arrived.wait()
     slowed = [text for text in seen if text[0] == "n"]
     assert slowed == ["n0", "n1", *["n2"] * (len(slowed) - 4), "n3", "n4"]
     assert len(slowed) >= 7
@@ -237,3 +240,15 @@ async def test_the_openapi_description_lists_the_management_api(node: Node) -> N
     paths = (await node.client.get("/switchbay/v1/openapi.json")).json()["paths"]
     assert "/accounts/{account}/conversations/{conversation}/events" in paths
     assert "/accounts/{account}/deliveries" in paths
+
+
+async def test_the_management_api_does_not_read_a_large_body_before_it_asks_who_is_there(node: Node) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield b" " * 65_536
+
+    path = f"/switchbay/v1/accounts/{ACCOUNT}"
+    declared = await node.client.patch(path, content=b" " * 2_000_000)
+    drawn_out = await node.client.patch(path, content=endless())
+    for answer in (declared, drawn_out):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")

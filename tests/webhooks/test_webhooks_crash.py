@@ -259,6 +259,9 @@ async def test_stopping_does_not_wait_for_ever(house: House) -> None:
     await node.dispatcher.stop(0.2)
     assert time.monotonic() - started < 2
     assert await house.states() == ["pending"]
+    house.receiver.answer = lambda _: Answer()
+    assert await sweep(house, house.webhooks) == 1  # it left the lane, no lease has to run out
+    assert await house.states() == ["delivered"]
 
 
 async def test_results_wait_for_a_database_that_is_away(house: House) -> None:

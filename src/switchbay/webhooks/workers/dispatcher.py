@@ -34,6 +34,7 @@ _BACK_OFF_MS = 1_000
 _SHORT_BACK_OFF_MS = 100
 _LONG_WAIT_MS = 1_000
 _MOST_SLEEP_SECONDS = 3_600.0
+_LAST_WRITES_SECONDS = 3.0
 
 _log = structlog.get_logger("webhooks")
 
@@ -93,17 +94,17 @@ class Dispatcher:
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops = []
         self._reader.cancel()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=grace_seconds)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            async with asyncio.timeout(grace_seconds):
-                while self._tasks:
-                    await asyncio.wait(tuple(self._tasks))
+            async with asyncio.timeout(min(grace_seconds, _LAST_WRITES_SECONDS)):
                 await self._recorder.flush()
                 await self._leave_lanes()
         except (TimeoutError, DatabaseUnavailable):
             _log.warning("stopped before all was written; the rest follows when the leases run out")
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._recorder.cancel()
         await asyncio.sleep(0)
         for lane in tuple(self._lanes.values()):
@@ -167,13 +168,17 @@ class Dispatcher:
 
     def renew_leases(self) -> int:
         """Prolong the leases of the lanes in memory that have used up half of theirs; return how many."""
-        now = self._clock.now_ms()
-        until = now + self._pace.lease_ms
-        soon = now + self._pace.lease_ms // 2
-        due = [lane for lane in self._lanes.values() if lane.lease_until < soon]
+        soon = self._clock.now_ms() + self._pace.lease_ms // 2
+        due = [lane for lane in self._lanes.values() if lane.lease_until < soon and not lane.is_renewing]
         for lane in due:
-            self._recorder.put(Result(lane, lane.fence, until, None, now))
+            self._prolong(lane)
         return len(due)
+
+    def _prolong(self, lane: Lane) -> None:
+        if not lane.is_renewing:
+            lane.is_renewing = True
+            now = self._clock.now_ms()
+            self._recorder.put(Result(lane, lane.fence, now + self._pace.lease_ms, None, now))
 
     def _hold(self, key: LaneKey, fence: int, lease_until: int, expected: int) -> Lane:
         lane = Lane(key, fence, lease_until, expected, self._memory)
@@ -291,7 +296,7 @@ class Dispatcher:
     async def _send_current(self, lane: Lane, fence: int, delivery: Pending) -> bool:
         if lane.lease_until < self._clock.now_ms() + self._pace.margin_ms:
             # It waited so long for a slot that another node may be about to take the lane over.
-            self._recorder.put(Result(lane, fence, self._clock.now_ms() + self._pace.lease_ms, None, 0))
+            self._prolong(lane)
             self._back_off(lane, _SHORT_BACK_OFF_MS)
             return False
         lane.state = State.SENDING
@@ -363,9 +368,11 @@ class Dispatcher:
 
     def _recorded(self, result: Result, fate: Fate) -> None:
         lane = result.lane
+        is_renewal = result.delivery is None and result.release_at is None
+        if is_renewal:
+            lane.is_renewing = False
         if self._lanes.get(lane.key) is not lane:
             return
-        is_renewal = result.delivery is None and result.release_at is None
         if lane.fence != result.fence:  # it changed hands, and is ours anew
             if not is_renewal:
                 self._start_over(lane)

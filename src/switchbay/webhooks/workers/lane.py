@@ -55,6 +55,7 @@ class Lane:
 
     ``current`` is the delivery being made; ``queue`` what follows it without a gap, up to ``expected`` (exclusive).
     ``is_behind`` says that the database has more than memory. ``generation`` changes when what is known is void.
+    ``is_renewing`` says that a longer lease has been asked for.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class Lane:
         "generation",
         "highest",
         "is_behind",
+        "is_renewing",
         "key",
         "lease_until",
         "queue",
@@ -78,6 +80,7 @@ class Lane:
         self.expected = expected
         self.highest = -1
         self.is_behind = False
+        self.is_renewing = False
         self.generation = 0
         self.current: Pending | None = None
         self.queue: deque[Pending] = deque()

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import ssl
-from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +10,16 @@ from typing import Literal
 
 from switchbay.infra.egress.addresses import AddressGuard, is_loopback, parse_networks, plain
 from switchbay.infra.egress.http1 import Connection, Reply
+from switchbay.infra.egress.pool import KeptConnections
 from switchbay.infra.egress.resolver import Lookup, Resolver, system_lookup
 from switchbay.infra.egress.targets import BadUrl, Target, parse_target
 from switchbay.kit.errors import AppError, Kind
 
 Headers = Sequence[tuple[str, str]]
-_Slot = tuple[str, str, int, str]
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _IDLE_SECONDS = 30.0
-_MOST_IDLE = 512
 _MOST_ADDRESSES = 3
 
 
@@ -102,11 +100,8 @@ class Egress:
         self._dev_loopback = dev_loopback
         self._tls = _tls_context(ca_file)
         self._resolver = Resolver(lookup)
-        self._idle_seconds = idle_seconds
-        self._idle: OrderedDict[_Slot, deque[Connection]] = OrderedDict()
-        self._idle_count = 0
+        self._kept = KeptConnections(idle_seconds)
         self._busy: set[Connection] = set()
-        self._tidy: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def post(
@@ -131,13 +126,7 @@ class Egress:
     async def close(self) -> None:
         """Close every connection; calls under way end with ``connection_closed``."""
         self._closed = True
-        if self._tidy is not None:
-            self._tidy.cancel()
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.abort()
-        self._idle.clear()
-        self._idle_count = 0
+        self._kept.close()
         for connection in tuple(self._busy):
             connection.abort()
         self._resolver.close()
@@ -164,11 +153,11 @@ class Egress:
             request = _encode(method, target, headers, body)
             deadline = began + connect_seconds
             addresses = await self._addresses(target, deadline)
-            connection, address = self._take_idle(target, addresses)
+            connection, address = self._kept.take(target.origin, addresses)
             if connection is not None:
                 reply = await self._exchange(connection, request, response_seconds, response_bytes)
                 if reply.failure != "connection_closed" or reply.received:
-                    self._give_back(target, address, connection)
+                    self._kept.give_back(target.origin, address, connection)
                     return _outcome(reply, None, began, clock(), address)
                 # The server had closed the kept connection just before the request: once more, over a new one.
                 began = clock()
@@ -176,7 +165,7 @@ class Egress:
             connection, address = await self._connect(target, addresses, deadline)
             connect_ms = _ms(began, clock())
             reply = await self._exchange(connection, request, response_seconds, response_bytes)
-            self._give_back(target, address, connection)
+            self._kept.give_back(target.origin, address, connection)
             return _outcome(reply, connect_ms, began, clock(), address)
         except BadUrl as error:
             failed = _Failed("bad_url", str(error))
@@ -268,53 +257,6 @@ class Egress:
             # A reset comes from a peer that is there: it did not like the handshake.
             word = "tls" if secure and isinstance(error, ConnectionResetError | ConnectionAbortedError) else "connect"
             raise _Failed(word, error.strerror or str(error) or type(error).__name__, address) from error
-
-    def _take_idle(self, target: Target, addresses: list[str]) -> tuple[Connection | None, str | None]:
-        if not self._idle:
-            return None, None
-        oldest = asyncio.get_running_loop().time() - self._idle_seconds
-        for address in addresses:
-            slot = (*target.origin, address)
-            kept = self._idle.get(slot)
-            while kept:
-                connection = kept.pop()
-                self._idle_count -= 1
-                if not kept:
-                    del self._idle[slot]
-                if connection.is_reusable and connection.idle_since >= oldest:
-                    return connection, address
-                connection.abort()
-        return None, None
-
-    def _give_back(self, target: Target, address: str | None, connection: Connection) -> None:
-        if address is None or self._closed or not connection.is_reusable:
-            connection.abort()
-            return
-        loop = asyncio.get_running_loop()
-        slot = (*target.origin, address)
-        connection.idle_since = loop.time()
-        self._idle.setdefault(slot, deque()).append(connection)
-        self._idle.move_to_end(slot)
-        self._idle_count += 1
-        while self._idle_count > _MOST_IDLE:
-            first, kept = next(iter(self._idle.items()))
-            kept.popleft().abort()
-            self._idle_count -= 1
-            if not kept:
-                del self._idle[first]
-        if self._tidy is None:
-            self._tidy = loop.call_later(self._idle_seconds, self._close_idle)
-
-    def _close_idle(self) -> None:
-        loop = asyncio.get_running_loop()
-        oldest = loop.time() - self._idle_seconds
-        for slot, kept in tuple(self._idle.items()):
-            while kept and (kept[0].idle_since <= oldest or not kept[0].is_reusable):
-                kept.popleft().abort()
-                self._idle_count -= 1
-            if not kept:
-                del self._idle[slot]
-        self._tidy = loop.call_later(self._idle_seconds, self._close_idle) if self._idle else None
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

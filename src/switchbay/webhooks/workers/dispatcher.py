@@ -7,10 +7,8 @@ needs a lock.
 """
 
 import asyncio
-import heapq
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from itertools import count
 
 import structlog
 
@@ -22,6 +20,7 @@ from switchbay.webhooks.domain import Pace, Pending, Reason
 from switchbay.webhooks.owners import OwnerCache, SendOwner
 from switchbay.webhooks.store import lanes
 from switchbay.webhooks.store.lanes import LaneKey
+from switchbay.webhooks.workers.alarms import Alarms
 from switchbay.webhooks.workers.lane import Handoff, Lane, Memory, State
 from switchbay.webhooks.workers.reader import Reader
 from switchbay.webhooks.workers.recorder import Fate, Recorder, Result
@@ -33,7 +32,6 @@ _LANES_A_SWEEP = 256
 _BACK_OFF_MS = 1_000
 _SHORT_BACK_OFF_MS = 100
 _LONG_WAIT_MS = 1_000
-_MOST_SLEEP_SECONDS = 3_600.0
 _LAST_WRITES_SECONDS = 3.0
 
 _log = structlog.get_logger("webhooks")
@@ -55,9 +53,7 @@ class Dispatcher:
         self._slots: Slots[tuple[Lane, int]] = Slots(pace.in_flight)
         self._reader = Reader(db, memory, self._free)
         self._recorder = Recorder(db, self._recorded)
-        self._timers: list[tuple[int, int, Lane, int]] = []
-        self._timer_numbers = count()
-        self._timer_changed = asyncio.Event()
+        self._alarms = Alarms(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._is_running = False
@@ -109,7 +105,7 @@ class Dispatcher:
         await asyncio.sleep(0)
         for lane in tuple(self._lanes.values()):
             self._drop(lane)
-        self._timers.clear()
+        self._alarms.clear()
 
     async def _leave_lanes(self) -> None:
         now = self._clock.now_ms()
@@ -233,19 +229,15 @@ class Dispatcher:
         if until - self._clock.now_ms() > _LONG_WAIT_MS:
             lane.shed()
         lane.state = State.WAITING
-        heapq.heappush(self._timers, (until, next(self._timer_numbers), lane, lane.generation))
-        if self._timers[0][2] is lane:
-            self._timer_changed.set()
+        self._alarms.set(until, lane)
 
     def _back_off(self, lane: Lane, ms: int) -> None:
         self._wait(lane, self._clock.now_ms() + ms)
 
     def wake_due(self) -> int:
         """Let the lanes whose time has come go on; return how many."""
-        now = self._clock.now_ms()
         woken = 0
-        while self._timers and self._timers[0][0] <= now:
-            _, _, lane, generation = heapq.heappop(self._timers)
+        for lane, generation in self._alarms.due():
             if self._holds(lane, generation) and lane.state is State.WAITING:
                 woken += 1
                 self._free(lane)
@@ -412,13 +404,5 @@ class Dispatcher:
 
     async def _wake_for_ever(self) -> None:
         while True:
-            self._timer_changed.clear()
             self.wake_due()
-            rest = _MOST_SLEEP_SECONDS
-            if self._timers:
-                rest = min(rest, max(0.001, (self._timers[0][0] - self._clock.now_ms()) / 1000))
-            try:
-                async with asyncio.timeout(rest):
-                    await self._timer_changed.wait()
-            except TimeoutError:
-                pass
+            await self._alarms.wait()

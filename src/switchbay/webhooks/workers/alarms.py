@@ -1,0 +1,49 @@
+"""When the lanes that wait for a time go on."""
+
+import asyncio
+import contextlib
+import heapq
+from collections.abc import Iterator
+from itertools import count
+
+from switchbay.infra.machine import Clock
+from switchbay.webhooks.workers.lane import Lane
+
+_LONGEST_SLEEP_SECONDS = 60.0
+
+
+class Alarms:
+    """Times and lanes, the earliest first. A lane whose generation has changed since is for the caller to ignore."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heap: list[tuple[int, int, Lane, int]] = []
+        self._numbers = count()
+        self._changed = asyncio.Event()
+
+    def set(self, at_ms: int, lane: Lane) -> None:
+        """Have a lane go on at a time."""
+        heapq.heappush(self._heap, (at_ms, next(self._numbers), lane, lane.generation))
+        if self._heap[0][2] is lane:
+            self._changed.set()
+
+    def due(self) -> Iterator[tuple[Lane, int]]:
+        """Take out the lanes whose time has come, each with the generation it had."""
+        now = self._clock.now_ms()
+        while self._heap and self._heap[0][0] <= now:
+            _, _, lane, generation = heapq.heappop(self._heap)
+            yield lane, generation
+
+    async def wait(self) -> None:
+        """Sleep until the next time has come or an earlier one is set; at most a minute, as clocks may be moved."""
+        self._changed.clear()
+        rest = _LONGEST_SLEEP_SECONDS
+        if self._heap:
+            rest = min(rest, max(0.001, (self._heap[0][0] - self._clock.now_ms()) / 1000))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(rest):
+                await self._changed.wait()
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._heap.clear()

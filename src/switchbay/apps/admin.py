@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import JsonValue
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
 from switchbay.apps import errors, wire
@@ -151,7 +151,7 @@ def _add_reading(api: APIRouter, service: Apps, doors: _Doors) -> None:
         found = await service.get_app(account, app_id)
         return wire.health_out(found.app, found.logo, service.options, service.now())
 
-    @api.get("/{app_id}/export", dependencies=[Depends(doors.reader)], response_class=PlainTextResponse)
+    @api.get("/{app_id}/export", dependencies=[Depends(doors.reader)])
     async def export_manifest(account: str, app_id: str) -> Response:
         """The installed manifest in canonical form, header values masked.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.messaging_stage import ACCOUNT, APP, CONSUMER, OTHER, Stage, text, unknown_id
+from support.messaging_stage import ACCOUNT, APP, CONSUMER, OTHER, Stage, request, text, unknown_id
 
 
 async def pid(stage: Stage, name: str) -> str:
@@ -170,6 +170,15 @@ async def test_events_are_listed_from_a_sequence_on(stage: Stage) -> None:
     }
     assert (await stage.agent("GET", f"/{conversation}/events?since=4")).body["next_since"] is None
     assert (await stage.agent("GET", f"/{conversation}/events?since=5")).body["items"] == []
+
+
+async def test_metadata_of_a_request_is_shown_to_agents_only(stage: Stage) -> None:
+    conversation = await stage.open()
+    body = request("ms.PublishEvent", {"dialogId": conversation, "event": text()})
+    await stage.post("/send", body | {"metadata": [{"type": "ExternalId", "id": "card"}]})
+    assert "metadata" not in stage.webhooks.changes()[-1]
+    listed = await stage.agent("GET", f"/{conversation}/events")
+    assert listed.body["items"][0]["metadata"] == [{"type": "ExternalId", "id": "card"}]
 
 
 async def test_conversations_are_listed_newest_first_page_by_page(stage: Stage) -> None:

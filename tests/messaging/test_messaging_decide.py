@@ -192,3 +192,12 @@ def test_a_dialog_that_is_closed_keeps_who_closed_it() -> None:
 def test_consumers_do_not_join() -> None:
     assert reason(conversation(), CONSUMER, Join()) is Reason.PARTICIPANT_MISSING
     assert reason(conversation(), CONSUMER, Leave()) is Reason.PARTICIPANT_MISSING
+
+
+def test_nobody_joins_or_leaves_while_only_the_survey_runs() -> None:
+    state = take(conversation(), AGENT, Join())
+    survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants[:1], START, START)
+    state = take(replace(state, dialogs=(state.main, survey)), CONSUMER, CloseDialog(ID))
+    assert reason(state, AgentCaller("other-agent"), Join()) is Reason.DIALOG_CLOSED
+    assert reason(state, AGENT, Leave()) is Reason.DIALOG_CLOSED
+    assert reason(state, AGENT, publish(dialog=SURVEY)) is Reason.PARTICIPANT_MISSING

@@ -169,6 +169,14 @@ async def test_a_message_has_a_longest_length_in_characters(narrow: Stage) -> No
     assert (await narrow.rows())["events"] == 1
 
 
+async def test_a_caption_is_no_longer_than_a_message(narrow: Stage) -> None:
+    conversation = await narrow.open()
+    event = {"type": "ContentEvent", "contentType": "hosted/file", "message": FILE | {"caption": "x" * 11}}
+    answered = await narrow.publish(conversation, event)
+    assert (answered.status, answered.error) == (413, 41302)
+    assert (await narrow.rows())["events"] == 0
+
+
 async def test_a_body_has_a_largest_size(narrow: Stage) -> None:
     body = msgspec.json.encode(request("userprofile.SetUserProfile", {"x": "y" * 2_000}))
     answered = await narrow.post("/send", body)

@@ -30,6 +30,15 @@ async def test_a_database_that_is_closed_answers_503(stage: Stage) -> None:
     assert len(stage.webhooks.seen) == known
 
 
+async def test_a_room_that_cannot_forget_keeps_running(stage: Stage) -> None:
+    await stage.db.close()
+    await stage.messaging.start()
+    await asyncio.sleep(0.05)
+    running = [task for task in asyncio.all_tasks() if task.get_name() == "messaging-purge"]
+    assert [task.done() for task in running] == [False]
+    await stage.messaging.stop()
+
+
 async def test_a_locked_database_answers_503_and_works_again_when_it_is_free(
     sqlite_template: Path, tmp_path: Path, clock: ManualClock, randomness: Randomness
 ) -> None:

@@ -99,8 +99,8 @@ class Messaging:
                 keep = self.limits.idempotency_seconds
                 while await workers.purge_once(self._db, self._clock.now_ms(), keep) >= store.PURGED_AT_ONCE:
                     pass
-            except AppError as error:
-                _log.warning("could not forget old answers", code=error.code)
+            except Exception as error:  # noqa: BLE001 - tidying must not end with one bad moment
+                _log.warning("could not forget old answers", reason=str(error))
             await asyncio.sleep(_PURGE_SECONDS)
 
     # Changes

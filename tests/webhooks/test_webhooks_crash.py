@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import random
 import sqlite3
+import sys
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import pytest
 import sqlalchemy as sa
 
+from support.certs import Authority
 from support.receiver import Answer, Received
 from support.webhooks_house import ACCOUNT, House, owner_of
 from switchbay.infra.db import Database, DatabaseUnavailable, Work, open_database
@@ -346,6 +349,45 @@ async def test_cut_connections_to_the_database_lose_no_result(house: House) -> N
     await house.settle()
     assert house.receiver.bodies == [b"one", b"two"]
     assert await house.states() == 2 * ["delivered"]
+
+
+async def test_a_killed_process_loses_nothing_that_it_had_committed(
+    house: House, authority: Authority, database_url: str
+) -> None:
+    dice = random.Random(7)  # noqa: S311 - reproducible, not secret
+    house.receiver.answer = lambda _: Answer(dice.choice((200, 200, 200, 503)), delay=dice.random() / 100)
+    victim = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "support.webhooks_victim",
+        database_url,
+        house.receiver.url(),
+        str(authority.ca_file),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert victim.stdout is not None
+    committed = [(await victim.stdout.readline()).decode().strip() for _ in range(200)]
+    victim.kill()
+    committed += (await victim.stdout.read()).decode().split()
+    await victim.wait()
+    assert len(committed) >= 200
+    before = len(house.receiver.requests)
+
+    house.receiver.answer = lambda _: Answer()
+    clock = ManualClock(SystemClock().now_ms() + 1000 * 2 * LEASE)
+    heir = House(house.db, clock, house.vault, house.egress, house.receiver)
+    heir.node()
+    while await sweep(heir, heir.webhooks):
+        pass
+    assert len(house.receiver.requests) > before
+    assert set(await heir.states(lane=None)) == {"delivered"}
+    arrived = [body.decode() for body in dict.fromkeys(house.receiver.bodies)]
+    assert set(committed) <= set(arrived)
+    for lane in {body.partition("/")[0] for body in committed}:
+        numbers = [int(body.partition("/")[2]) for body in arrived if body.startswith(f"{lane}/")]
+        assert numbers == list(range(len(numbers)))
+    await heir.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -51,23 +51,40 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _admin(server: str, *statements: str) -> None:
+    """Run statements on the server, from a thread of its own: the caller may be on a running event loop."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(server)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
+
+
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> str:
-    """The name of a migrated, empty database that each test copies."""
+    """The name of a migrated, empty database that tests copy."""
     name = f"template_{uuid.uuid4().hex}"
-
-    async def create() -> None:
-        admin = await asyncpg.connect(postgres_server)
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        await admin.close()
-
-    def build() -> None:
-        asyncio.run(create())
-        migrate(_database_url(postgres_server, name))
-
-    with ThreadPoolExecutor(1) as thread:  # the first to ask may be an async fixture, on a running loop
-        thread.submit(build).result()
+    if not os.environ.get("SWITCHBAY_TEST_POSTGRES"):  # ours alone: nothing in it has to survive a power cut
+        _admin(postgres_server, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    _admin(postgres_server, f'CREATE DATABASE "{name}"')
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(migrate, _database_url(postgres_server, name)).result()
     return name
+
+
+@pytest.fixture(scope="session")
+def postgres_kept(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """The address of a database that the tests of this process use one after the other."""
+    name = f"kept_{uuid.uuid4().hex}"
+    _admin(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
+    yield _database_url(postgres_server, name)
+    _admin(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
@@ -82,24 +99,53 @@ def _database_url(server: str, name: str) -> str:
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
 
 
+_EMPTY = """
+DO $$ DECLARE name text; BEGIN
+  SET session_replication_role = replica;  -- past the triggers that keep the audit log append-only
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %I', name);
+  END LOOP;
+END $$
+"""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty, migrated database of each engine."""
     if request.param == "sqlite":
-        path = tmp_path / "test.db"
-        path.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
-        yield f"sqlite:///{path}"
+        return _sqlite_copy(request, tmp_path)
+    kept: str = request.getfixturevalue("postgres_kept")
+    connection = await asyncpg.connect(kept)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await connection.execute(_EMPTY)
+    finally:
+        await connection.close()
+    return kept
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The same, but a database of the test's own, for tests that change the schema."""
+    if request.param == "sqlite":
+        yield _sqlite_copy(request, tmp_path)
         return
     server: str = request.getfixturevalue("postgres_server")
     template: str = request.getfixturevalue("postgres_template")
     name = f"test_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(server)
-    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-    try:
-        yield _database_url(server, name)
-    finally:
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await admin.close()
+    _admin(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield _database_url(server, name)
+    _admin(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _sqlite_copy(request: pytest.FixtureRequest, folder: Path) -> str:
+    path = folder / "test.db"
+    template: Path = request.getfixturevalue("sqlite_template")
+    path.write_bytes(template.read_bytes())
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,10 @@ async def _put(tx: Tx, *names: str) -> None:
 
 
 @pytest.fixture
-async def things(db: Database, database_url: str) -> Database:
+async def things(fresh_database_url: str) -> AsyncIterator[Database]:
     """A database with a table of things."""
+    database_url = fresh_database_url
+    db = await open_database(database_url, connections=4)
     if db.engine == "sqlite":
         engine = sa.create_engine(database_url)
         _OWN.create_all(engine)
@@ -51,7 +53,8 @@ async def things(db: Database, database_url: str) -> Database:
             " data bytea, PRIMARY KEY (account_id, name))"
         )
         await connection.close()
-    return db
+    yield db
+    await db.close()
 
 
 async def _names(db: Database) -> list[str]:

@@ -42,15 +42,15 @@ async def _inspect(url: str) -> tuple[list[str], str | None]:
         await engine.dispose()
 
 
-async def test_the_migrated_schema_is_the_declared_one(database_url: str) -> None:
-    differences, revision = await _inspect(database_url)
+async def test_the_migrated_schema_is_the_declared_one(fresh_database_url: str) -> None:
+    differences, revision = await _inspect(fresh_database_url)
     assert differences == []
     assert revision == head_revision()
 
 
-async def test_migrating_again_changes_nothing(database_url: str) -> None:
-    await asyncio.to_thread(migrate, database_url)
-    differences, revision = await _inspect(database_url)
+async def test_migrating_again_changes_nothing(fresh_database_url: str) -> None:
+    await asyncio.to_thread(migrate, fresh_database_url)
+    differences, revision = await _inspect(fresh_database_url)
     assert (differences, revision) == ([], head_revision())
 
 

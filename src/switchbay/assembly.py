@@ -1,6 +1,5 @@
 """Builds every room and joins them into one application. Nothing imports this but entry points."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -17,7 +16,7 @@ from switchbay.accounts.public import Accounts
 from switchbay.apps import admin as apps_admin
 from switchbay.apps import routes as apps_routes
 from switchbay.apps.public import Apps
-from switchbay.infra import health, web
+from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness, SystemClock
@@ -35,8 +34,6 @@ from switchbay.webhooks import admin as webhooks_admin
 from switchbay.webhooks.public import Webhooks
 
 MANAGEMENT = "/switchbay/v1"
-# SQLite's writer thread gives the interpreter lock back at every statement and must not wait 5 ms to get it again.
-_SWITCH_SECONDS = 0.0005
 _log = structlog.get_logger("assembly")
 
 
@@ -82,7 +79,7 @@ class Platform:
 
 async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault | None = None) -> Platform:
     """Build a node as the settings say. The database must have been migrated."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    process.tune()
     clock = clock or SystemClock()
     randomness = Randomness()
     vault = vault or load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")

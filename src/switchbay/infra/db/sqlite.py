@@ -162,7 +162,7 @@ def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-16384",
+        "cache_size=-8192",
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -5,7 +5,7 @@ import json
 import socket
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -13,11 +13,12 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 from typer.testing import CliRunner
 
+from switchbay.cli import client as client_module
 from switchbay.cli.client import Client, segment, server_address
 from switchbay.cli.connection import chosen_account, open_client
 from switchbay.cli.main import app as commands
@@ -91,6 +92,25 @@ async def test_redirect_is_not_followed(serve_https: ServeHttps, tmp_path: Path)
         with pytest.raises(AppError):
             await call(served, authority_file(tmp_path), bearer="s3cret")
     assert asked == ["/x"]
+
+
+async def test_endless_answer_is_cut_off(
+    serve_https: ServeHttps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "LARGEST_ANSWER_BYTES", 100_000)
+
+    async def answer(_request: Request) -> Response:
+        async def drops() -> AsyncIterator[bytes]:
+            while True:
+                yield b" " * 10_000
+                await asyncio.sleep(0)
+
+        return StreamingResponse(drops())
+
+    async with serve_https(Starlette(routes=[Route("/{path:path}", answer)])) as served:
+        with pytest.raises(AppError) as caught:
+            await call(served, authority_file(tmp_path))
+    assert caught.value.code == "server_answer_malformed"
 
 
 async def test_server_of_an_unknown_authority_is_refused(serve_https: ServeHttps, tmp_path: Path) -> None:

@@ -203,6 +203,12 @@ def test_unreadable_secret_file_is_an_error_in_json_too(runner: CliRunner) -> No
     assert result.stdout == ""
 
 
+def test_unusable_settings_are_told(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWITCHBAY_PORT", "none")
+    result = runner.invoke(app, ["listen"])
+    assert (result.exit_code, "(settings_invalid)" in result.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(("secret", "exit_code", "word"), [(SECRET, 0, "ok"), ("other", 1, "bad")])
 async def test_command_shows_a_delivery_and_ends(tmp_path: Path, secret: str, exit_code: int, word: str) -> None:
     process = await asyncio.create_subprocess_exec(

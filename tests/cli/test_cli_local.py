@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from switchbay.cli.local import load_settings, open_accounts
+from switchbay.cli.configuration import load_settings
+from switchbay.cli.local import open_accounts
 from switchbay.cli.main import app
 from switchbay.cli.servers import run_async
 from switchbay.kit.errors import AppError

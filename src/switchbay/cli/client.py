@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from pyreqwest.client import SyncClientBuilder
 from pyreqwest.exceptions import ConnectError, PyreqwestError, RequestError, RequestTimeoutError
+from pyreqwest.response import SyncResponse
 
 from switchbay import __version__
 from switchbay.cli.output import mapping
@@ -20,6 +21,7 @@ from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.jsonvalue import JsonValue
 
 TIMEOUT_SECONDS: Final = 30
+LARGEST_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _KINDS = {kind.http_status: kind for kind in Kind}
 _FIRST_ERROR_STATUS = 400
@@ -84,11 +86,11 @@ class Client:
         elif body is not None:
             request = request.body_bytes(json.dumps(body).encode()).header("Content-Type", "application/json")
         try:
-            response = request.build().send()
-            content = bytes(response.bytes())
+            with request.build_streamed() as response:
+                content = _bounded(response)
+                return _understood(response.status, content, response.get_header("retry-after"))
         except PyreqwestError as error:
             raise self._trouble(error) from error
-        return _understood(response.status, content, response.get_header("retry-after"))
 
     def _trouble(self, error: PyreqwestError) -> AppError:
         causes = [
@@ -146,6 +148,21 @@ def _read(ca_file: Path) -> bytes:
 
 def _ca_file_unreadable(ca_file: Path | None) -> AppError:
     return AppError(Kind.INVALID, "ca_file_unreadable", f"{ca_file} is not a file of PEM certificates.")
+
+
+def _bounded(response: SyncResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while (part := response.body_reader.read_chunk()) is not None:
+        parts.append(bytes(part))
+        size += len(parts[-1])
+        if size > LARGEST_ANSWER_BYTES:
+            raise AppError(
+                Kind.INTERNAL,
+                "server_answer_malformed",
+                f"The server's answer is larger than {LARGEST_ANSWER_BYTES} bytes.",
+            )
+    return b"".join(parts)
 
 
 def _understood(status: int, content: bytes, retry_after: str | None) -> JsonValue:

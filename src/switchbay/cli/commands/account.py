@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import typer
 
 from switchbay.accounts.public import Account, AccountChange
-from switchbay.cli.local import DatabaseUrl, DataDir, load_settings, open_accounts, this_operator
+from switchbay.cli.configuration import DatabaseUrl, DataDir, load_settings
+from switchbay.cli.local import open_accounts, this_operator
 from switchbay.cli.output import JsonFlag, print_fields, print_json, print_table, when
 from switchbay.cli.servers import run_async
 from switchbay.kit.jsonvalue import JsonValue

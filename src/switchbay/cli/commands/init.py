@@ -6,15 +6,8 @@ from typing import Annotated
 import typer
 
 from switchbay.accounts.public import Accounts, Role
-from switchbay.cli.local import (
-    DatabaseUrl,
-    DataDir,
-    load_settings,
-    migrate_database,
-    open_accounts,
-    prepare_data_dir,
-    this_operator,
-)
+from switchbay.cli.configuration import DatabaseUrl, DataDir, load_settings
+from switchbay.cli.local import migrate_database, open_accounts, prepare_data_dir, this_operator
 from switchbay.cli.output import JsonFlag, note, print_fields, print_json
 from switchbay.cli.passwords import new_password
 from switchbay.cli.servers import run_async

@@ -13,7 +13,8 @@ import structlog
 import typer
 
 from switchbay.cli import servers
-from switchbay.cli.local import DatabaseUrl, DataDir, load_settings, migrate_database, prepare_data_dir
+from switchbay.cli.configuration import DatabaseUrl, DataDir, load_settings
+from switchbay.cli.local import migrate_database, prepare_data_dir
 from switchbay.cli.output import JsonFlag
 from switchbay.infra.log import configure_logging
 from switchbay.infra.settings import Settings

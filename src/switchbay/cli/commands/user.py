@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from switchbay.accounts.public import Accounts, Role, User, UserChange
-from switchbay.cli.local import DatabaseUrl, DataDir, load_settings, open_accounts, this_operator
+from switchbay.cli.configuration import DatabaseUrl, DataDir, load_settings
+from switchbay.cli.local import open_accounts, this_operator
 from switchbay.cli.output import JsonFlag, note, print_fields, print_json, print_table, when
 from switchbay.cli.passwords import new_password
 from switchbay.cli.servers import run_async

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from switchbay.cli import servers
+from switchbay.cli.configuration import load_settings
 from switchbay.cli.listen.plan import Failure, FailurePlan
 from switchbay.cli.listen.receiver import Delivery, Receiver
 from switchbay.cli.output import JsonFlag, note, plain, when
 from switchbay.infra.machine import SystemClock
-from switchbay.infra.settings import Settings
 from switchbay.infra.tls import authority_file, ensure_certificate, server_context
 from switchbay.kit.errors import AppError, Kind
 
@@ -68,7 +68,7 @@ def listen(
     del context
     secrets = [*(secret or []), *_secret_of(secret_file)]
     plan = _plan(status, fail_first, fail_rate, _seconds(delay), hang=hang, redirect=redirect)
-    folder = data_dir or Settings().data_dir
+    folder = load_settings(data_dir=data_dir).data_dir
     names = list(dict.fromkeys([*_LOCAL_NAMES, *([] if host in _ANY_ADDRESS else [host]), *(name or [])]))
     tls = server_context(ensure_certificate(folder, names, "listen"))
     console = Console(highlight=False, soft_wrap=True)

@@ -94,6 +94,7 @@ class Webhooks(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 60  # of a silent connection, in seconds
+    disable_nagle_algorithm = True  # an answer is one small packet; it must not wait for an acknowledgement
     secret: bytes
     as_json = False
     seen = Seen()

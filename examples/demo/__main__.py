@@ -27,7 +27,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="go on with the data of the last run")
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="where the demo's data goes (default: .demo)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     screen = Screen()
     told = False
     try:
@@ -49,6 +50,9 @@ def main() -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End the demo; an impatient second Ctrl-C must not keep it from ending its children."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

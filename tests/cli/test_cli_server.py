@@ -19,9 +19,12 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from switchbay.cli.commands.serve import renew_certificate
+from switchbay.cli.configuration import load_settings
 from switchbay.cli.main import app
 from switchbay.cli.sessions import load_sessions
-from switchbay.infra.tls import authority_file, ssl_context_for_client
+from switchbay.infra.tls import authority_file, ensure_certificate, server_context, ssl_context_for_client
+from switchbay.kit.errors import AppError
 
 ADMIN_PASSWORD = "a good password"
 AGENT_PASSWORD = "another password"
@@ -285,6 +288,44 @@ def test_secret_is_rotated_and_the_old_one_ended(admin: User, installed: dict[st
     assert len(admin.json("apps", "finish-rotation", app_id)["app"]["secrets"]) == 1
 
 
+def test_what_people_see_names_the_app_and_its_secret(admin: User) -> None:
+    installed = admin.run("apps", "install", "-", stdin=manifest("com.example.people"))
+    lines = dict(line.split(maxsplit=1) for line in installed.stdout.splitlines())
+    assert (lines["installed"], lines["state"], len(lines["client_secret"])) == ("com.example.people", "enabled", 26)
+    assert "shown only now" in installed.stderr
+    rotated = admin.run("apps", "rotate-secret", "com.example.people", "--overlap", "0")
+    assert "old secret     ended" in rotated.stdout
+    assert lines["client_secret"] not in rotated.stdout
+    updated = admin.run("apps", "update", "com.example.people", "-", stdin=manifest("com.example.people", port=10))
+    assert (updated.exit_code, updated.stderr.endswith(": updated\n")) == (0, True)
+    listed = admin.run("apps", "list").stdout
+    assert "com.example.people" in listed
+    admin.run("apps", "uninstall", "com.example.people", "--yes")
+
+
+def test_logout_tells_what_it_ended(runner: CliRunner, admin: User, bay: Bay) -> None:
+    told = admin.json("login")
+    assert (told["server"], told["account"], told["user"], told["expires_at"] > time.time() * 1000) == (
+        *(bay.address, "demo", "admin"),
+        True,
+    )
+    ended = runner.invoke(app, ["logout", "--json"])
+    assert json.loads(ended.stdout) == {"server": bay.address, "account": "demo", "user": "admin"}
+
+
+def test_session_that_the_server_ended_already_is_forgotten(runner: CliRunner, admin: User, bay: Bay) -> None:
+    admin.json("login")
+    changed = runner.invoke(
+        app,
+        ["user", "set-password", "demo", "admin", "--password-stdin", "--data-dir", str(bay.data_dir)],
+        input=ADMIN_PASSWORD + "\n",
+    )
+    assert changed.exit_code == 0
+    assert runner.invoke(app, ["apps", "list"]).exit_code == 3
+    assert runner.invoke(app, ["logout"]).exit_code == 0
+    assert load_sessions() == []
+
+
 def test_agent_may_not_see_apps(agent: User) -> None:
     result = agent.run("apps", "list", "--json")
     assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (3, "role_missing")
@@ -343,6 +384,29 @@ def _compare_with_deliveries(admin: User, conversation: str, expected: list[str]
     assert admin.json("deliveries", "list", "--conversation", conversation, "--status", "failed")["items"] == []
 
 
+def test_deliveries_are_followed_as_they_change(admin: User, bay: Bay, installed: dict[str, Any]) -> None:
+    environment = {
+        "SWITCHBAY_SERVER": bay.address,
+        "SWITCHBAY_ACCOUNT": "demo",
+        "SWITCHBAY_CA_FILE": str(authority_file(bay.data_dir)),
+        "SWITCHBAY_USER": "admin",
+        "SWITCHBAY_PASSWORD": ADMIN_PASSWORD,
+    }
+    words = ("deliveries", "list", "--app", installed["app"]["id"], "--follow", "--json")
+    with running(bay.data_dir, *words, **environment) as follower:
+        admin.json(
+            *("message", "send", "Hello"),
+            SWITCHBAY_CLIENT_ID=installed["app"]["client_id"],
+            SWITCHBAY_CLIENT_SECRET=installed["client_secret"],
+        )
+        seen = [follower.line()]
+        while seen[-1]["status"] != "failed":  # nothing listens at the endpoint: three retries, then it is given up
+            seen.append(follower.line())
+        assert follower.end(signal.SIGINT) == 130
+    assert {shown["app"] for shown in seen} == {installed["app"]["id"]}
+    assert seen[-1]["attempts"] == 4
+
+
 def test_unknown_delivery_is_not_found(admin: User) -> None:
     result = admin.run("deliveries", "show", "dlv_nothing")
     assert (result.exit_code, "(delivery_unknown)" in result.stderr) == (4, True)
@@ -365,6 +429,22 @@ def test_directory_is_served_over_plain_http_and_nothing_else(bay: Bay) -> None:
         found = client.get("/api/account/demo/service/agentVep/baseURI.json?version=1.0").json()
         assert f"https://{found['baseURI']}" == bay.address
         assert client.get("/switchbay/v1/accounts/demo/apps").status_code == 404
+
+
+def test_certificate_of_a_running_server_is_renewed(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    file = ensure_certificate(tmp_path, settings.tls_hosts)
+    context = server_context(file)
+    before = file.read_bytes()
+    renew_certificate(context, settings)
+    assert file.read_bytes() == before
+    file.unlink()
+    renew_certificate(context, settings)
+    assert file.read_bytes() != before
+    (tmp_path / "ca" / "ca.key").unlink()
+    file.unlink()
+    with pytest.raises(AppError):
+        renew_certificate(context, settings)
 
 
 def test_taken_port_is_told_in_one_line(tmp_path: Path) -> None:

@@ -109,20 +109,25 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
     return None if files is None else server_context(*files)
 
 
+def renew_certificate(context: ssl.SSLContext, settings: Settings) -> None:
+    """Put the current certificate into a running server's context, after issuing it anew where that is due."""
+    files = _certificate_files(settings)
+    if files is not None:
+        load_certificate(context, *files)
+
+
 @contextlib.asynccontextmanager
 async def _renewing(context: ssl.SSLContext | None, settings: Settings) -> AsyncIterator[None]:
-    """Keep the certificate of a long-running server fresh: load it again a few times a day."""
-
-    def load_again() -> None:
-        files = _certificate_files(settings)
-        if context is not None and files is not None:
-            load_certificate(context, *files)
+    """Keep the certificate of a long-running server fresh: look a few times a day."""
+    if context is None:
+        yield
+        return
 
     async def renew() -> None:
         while True:
             await asyncio.sleep(_RENEWAL_SECONDS)
             try:
-                await asyncio.to_thread(load_again)
+                await asyncio.to_thread(renew_certificate, context, settings)
             except (AppError, OSError) as error:  # the old one may still be good for a while; the log says why
                 _log.error("certificate not renewed", reason=str(error))
 

@@ -39,14 +39,14 @@ def test_demo_runs_once_and_again_on_its_data(tmp_path: Path) -> None:
 def test_demo_that_is_stopped_ends_its_children(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path)
     assert process.stdout is not None
-    started: list[str] = []
     for line in process.stdout:
         if "the agent is" in line:
-            started = children(process)
-            for _ in range(3):  # as people press Ctrl-C
-                process.send_signal(number)
-    process.stdout.close()
-    assert process.wait(60) == 0
+            break
+    started = children(process)
+    for _ in range(3):  # as people press Ctrl-C
+        process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
     assert len(started) == 2
     assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
 

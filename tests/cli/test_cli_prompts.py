@@ -1,6 +1,7 @@
 """Questions at a terminal: passwords are asked for twice, never shown, and can be made up."""
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def at_terminal(tmp_path: Path, answers: list[tuple[str, str]], *arguments: str)
     shown = b""
     waiting = list(answers)
     try:
-        while True:
+        while select.select([ours], [], [], 30)[0]:  # else the test fails below rather than wait for ever
             try:
                 shown += os.read(ours, 4096)
             except OSError:  # the other side was closed: the command has ended

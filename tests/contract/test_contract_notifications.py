@@ -136,7 +136,8 @@ def check(shared: Path) -> Check:
         if file.parent.name != "connectorapi"
     }
     registry: Registry[Any] = Registry().with_resources(
-        (BASE + name, Resource.from_contents(document, default_specification=DRAFT4)) for name, document in documents.items()
+        (BASE + name, Resource.from_contents(document, default_specification=DRAFT4))
+        for name, document in documents.items()
     )
     checker = Draft4Validator.TYPE_CHECKER.redefine_many(
         {

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from switchbay.infra.db import metadata
 from switchbay.infra.db.migrate import current_revision, head_revision, migrate
+from switchbay.infra.db.revision import find_revision, migrate_in_child, newest_revision
+from switchbay.kit.errors import AppError
 
 for _tables in sorted((Path(__file__).parent.parent.parent / "src" / "switchbay").glob("*/tables.py")):
     importlib.import_module(f"switchbay.{_tables.parent.name}.tables")
@@ -52,6 +54,25 @@ async def test_migrating_again_changes_nothing(fresh_database_url: str) -> None:
     await asyncio.to_thread(migrate, fresh_database_url)
     differences, revision = await _inspect(fresh_database_url)
     assert (differences, revision) == ([], head_revision())
+
+
+async def test_the_revision_is_found_without_alembic(fresh_database_url: str) -> None:
+    assert await asyncio.to_thread(find_revision, fresh_database_url) == head_revision()
+    assert newest_revision() == head_revision()
+
+
+def test_a_database_that_is_not_there_yet_has_no_revision(tmp_path: Path) -> None:
+    assert find_revision(f"sqlite:///{tmp_path / 'none.db'}") is None
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_child_process_migrates_and_says_why_it_could_not(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    migrate_in_child(url)
+    assert find_revision(url) == newest_revision()
+    with pytest.raises(AppError) as caught:
+        migrate_in_child(f"sqlite:///{tmp_path / 'missing' / 'new.db'}")
+    assert (caught.value.code, "unable to open database file" in caught.value.message) == ("migration_failed", True)
 
 
 async def test_two_nodes_that_start_together_migrate_once(tmp_path: Path) -> None:

@@ -5,13 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
-from alembic.util import CommandError
-from sqlalchemy.exc import SQLAlchemyError
-
 from switchbay.accounts.public import Accounts, Actor, operator
 from switchbay.infra.db import open_database
-from switchbay.infra.db.migrate import migrate
+from switchbay.infra.db.revision import migrate_in_child
 from switchbay.infra.machine import Randomness, SystemClock
 from switchbay.infra.settings import Settings
 from switchbay.kit.errors import AppError, Kind
@@ -30,13 +26,7 @@ def prepare_data_dir(settings: Settings) -> None:
 
 def migrate_database(settings: Settings) -> None:
     """Bring the database of the settings to the current schema. Call it outside an event loop."""
-    try:
-        migrate(settings.database_address)
-    except (SQLAlchemyError, CommandError, OSError, asyncpg.PostgresError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise AppError(
-            Kind.UNAVAILABLE, "migration_failed", f"The database cannot be brought to the current schema: {reason}."
-        ) from error
+    migrate_in_child(settings.database_address)
 
 
 def _require_database(settings: Settings) -> None:

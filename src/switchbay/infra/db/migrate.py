@@ -1,23 +1,31 @@
-"""Bringing a database to the current schema: one Alembic history for both engines."""
+"""Bringing a database to the current schema: one Alembic history for both engines.
+
+``python -m switchbay.infra.db.migrate`` reads the database's address from standard input; see ``revision.py`` for why a
+server lets a child process do this.
+"""
 
 import asyncio
-from pathlib import Path
+import sys
 
+import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-_MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
+from switchbay.infra.db.revision import MIGRATIONS
+
 # Two nodes that start together must not migrate twice; the number is arbitrary and ours.
 _ADVISORY_LOCK = 7_305_241
 
 
 def _config(connection: sa.Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
@@ -63,3 +71,17 @@ def head_revision() -> str | None:
 def current_revision(connection: sa.Connection) -> str | None:
     """The revision that a database is at."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def main() -> int:
+    """Migrate the database whose address is on standard input; on failure say why in one line and return 1."""
+    try:
+        migrate(sys.stdin.readline().strip())
+    except (SQLAlchemyError, CommandError, OSError, asyncpg.PostgresError) as error:
+        sys.stderr.write(str(error.__cause__ or error).splitlines()[0] + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -65,6 +65,7 @@ class Platform:
         ):
             await start()
             self._started.append(stop)
+        process.settle()
 
     async def stop(self) -> None:
         """Finish what is under way, in the reverse order, and close every connection."""

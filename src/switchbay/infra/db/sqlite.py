@@ -222,7 +222,7 @@ class SqliteDatabase:
         self._waiting += 1
         self._jobs.put(job)
         try:
-            result: T = await asyncio.shield(job.future)
+            result: T = await job.future  # a caller that is cancelled leaves; the work is done all the same
         finally:
             self._waiting -= 1
         return result

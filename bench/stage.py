@@ -126,7 +126,7 @@ class Stage:
     def _start_receiver(self) -> None:
         pem = ensure_certificate(self._base / "data", ("localhost",), "receiver")
         self._receiver = subprocess.Popen(
-            [_PYTHON, "-m", "bench.receiver", "--port", str(self.receiver_port)] + ["--certificate", str(pem)],
+            [_PYTHON, "-m", "bench.receiver", "--port", str(self.receiver_port), "--certificate", str(pem)],
             stdout=subprocess.PIPE,
             text=True,
         )

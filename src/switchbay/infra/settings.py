@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         default=200, ge=1, le=10_000, description="Most webhook requests under way at once on this node."
     )
     webhook_lease_seconds: float = Field(
-        default=60, gt=1, description="How long a node owns a lane without a sign of life."
+        default=30, gt=1, description="How long a node owns a lane without a sign of life."
     )
     webhook_sweep_seconds: float = Field(
         default=2, gt=0, description="How often a node looks for work that others left."

@@ -5,18 +5,13 @@ is served is never what was fetched.
 """
 
 import hashlib
-import io
-import struct
 from dataclasses import dataclass, field
 from typing import Final
-
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 SIDE: Final = 70
 MOST_BYTES: Final = 512 * 1024
 MOST_PIXELS: Final = 1_000_000
 _WEBP_HEADER: Final = 30
-FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP")
 
 _SVG_HEAD: Final = 4_096
 
@@ -58,36 +53,14 @@ def judge(data: bytes) -> Logo:
         return refuse("logo_type", "an SVG drawing")
     canvas = _webp_canvas(data)
     if canvas is not None and canvas[0] * canvas[1] > MOST_PIXELS:
-        return _too_many_pixels(*canvas)
-    try:
-        return _copy(data)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return refuse("logo_size", f"more than {MOST_PIXELS} pixels")
-    except UnidentifiedImageError:
-        return refuse("logo_type", "something else")
-    # Pillow's readers raise whatever a broken file makes them stumble over; all of it means the same here.
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error, MemoryError):
-        return refuse("logo_type", "a broken picture")
+        return too_many_pixels(*canvas)
+    from switchbay.apps import pictures  # noqa: PLC0415 - loads Pillow, which a node without logos never needs
+
+    return pictures.copy(data)
 
 
-def _copy(data: bytes) -> Logo:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > MOST_PIXELS:
-            return _too_many_pixels(width, height)
-        pixels = image.convert("RGBA")
-    findings: tuple[LogoFinding, ...] = ()
-    if (width, height) != (SIDE, SIDE):
-        findings = (LogoFinding("logo_size", f"{width}x{height}"),)
-        pixels = ImageOps.pad(pixels, (SIDE, SIDE), method=Image.Resampling.LANCZOS, color=(0, 0, 0, 0))
-    # From the bare pixels, so that no profile, comment or trailing data of the original comes along.
-    bare = Image.frombytes("RGBA", (SIDE, SIDE), pixels.tobytes())
-    out = io.BytesIO()
-    bare.save(out, "PNG", optimize=True)
-    return Logo(findings, width, height, out.getvalue())
-
-
-def _too_many_pixels(width: int, height: int) -> Logo:
+def too_many_pixels(width: int, height: int) -> Logo:
+    """A picture that is not even read."""
     return Logo((LogoFinding("logo_size", f"{width}x{height}"),), width, height)
 
 

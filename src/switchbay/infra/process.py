@@ -14,10 +14,14 @@ _GARBAGE_THRESHOLDS = (20_000, 20, 50)
 def tune() -> None:
     """Switch threads sooner, and keep the C library from giving each thread a heap of its own (about 20 MB saved)."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's; other C libraries need no such advice
-        if mallopt is not None:
-            mallopt(_M_ARENA_MAX, _ARENAS)
+    _c_library("mallopt", _M_ARENA_MAX, _ARENAS)
+
+
+def _c_library(name: str, *arguments: int) -> None:
+    """Call a function of glibc; other C libraries lack it and need no such advice."""
+    function = getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
+    if function is not None:
+        function(*arguments)
 
 
 def settle() -> None:
@@ -25,3 +29,4 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    _c_library("malloc_trim", 0)  # what was only needed to load goes back to the system

@@ -6,21 +6,25 @@ drivers' own values fit (text, integers, bytes, booleans), so no processors run.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from switchbay.infra.db.door import Engine, Params, Statement, Value
 
-DIALECTS: Mapping[Engine, Dialect] = {
-    "sqlite": cast("Dialect", pysqlite.dialect(paramstyle="qmark")),
-    "postgresql": cast("Dialect", postgresql_asyncpg.dialect()),  # type: ignore[no-untyped-call]  # untyped upstream
-}
+
+@cache
+def dialect(engine: Engine) -> Dialect:
+    """SQLAlchemy's description of an engine, in the form that its driver takes parameters."""
+    if engine == "sqlite":
+        return cast("Dialect", pysqlite.dialect(paramstyle="qmark"))
+    from sqlalchemy.dialects.postgresql import asyncpg  # noqa: PLC0415 - only who uses it pays for its memory
+
+    return cast("Dialect", asyncpg.dialect())  # type: ignore[no-untyped-call]  # untyped upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class _Compiled:
 
 @lru_cache(maxsize=1024)
 def _compile(statement: Statement, engine: Engine) -> _Compiled:
-    compiler = statement.compile(dialect=DIALECTS[engine])
+    compiler = statement.compile(dialect=dialect(engine))
     required = {bind.key for bind in compiler.binds.values() if bind.required}
     defaults = {name: value for name, value in compiler.params.items() if name not in required}
     return _Compiled(
@@ -64,4 +68,4 @@ def quoted(name: str) -> str:
 
 def type_name(column: "sa.Column[Any]", engine: Engine) -> str:
     """The SQL name of a column's type."""
-    return column.type.compile(dialect=DIALECTS[engine])
+    return column.type.compile(dialect=dialect(engine))

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from switchbay.infra.db.door import Database
-from switchbay.infra.db.postgres import PostgresDatabase
 from switchbay.infra.db.sqlite import SqliteDatabase
 from switchbay.kit.errors import AppError, Kind
 
@@ -15,6 +14,8 @@ async def open_database(
     if url.startswith("sqlite:///"):
         return SqliteDatabase(Path(url.removeprefix("sqlite:///")), busy_ms=busy_ms)
     if url.startswith(("postgresql://", "postgres://")):
+        from switchbay.infra.db.postgres import PostgresDatabase  # noqa: PLC0415 - only who uses it pays for its memory
+
         return await PostgresDatabase.open(url, connections=connections, statement_seconds=statement_seconds)
     raise AppError(
         Kind.INVALID, "database_url_unknown", "The database address must start with sqlite:/// or postgresql://."

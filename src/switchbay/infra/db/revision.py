@@ -7,8 +7,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import asyncpg
-
 from switchbay.infra.db.errors import DatabaseUnavailable
 from switchbay.kit.errors import AppError, Kind
 
@@ -25,6 +23,8 @@ def find_revision(url: str) -> str | None:
     """The revision that the database at ``url`` is at; None before the first. Call it outside an event loop."""
     if url.startswith("sqlite:"):
         return _find_sqlite(Path(url.removeprefix("sqlite:///")))
+    import asyncpg  # noqa: PLC0415 - only who uses it pays for its memory
+
     try:
         return asyncio.run(_find_postgresql(url))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -47,6 +47,8 @@ def _find_sqlite(path: Path) -> str | None:
 
 
 async def _find_postgresql(url: str) -> str | None:
+    import asyncpg  # noqa: PLC0415 - as above
+
     connection = await asyncpg.connect(url, timeout=10)
     try:
         found = await connection.fetchval(_CURRENT)

@@ -77,6 +77,7 @@ async def _send(
     client: Client, given: argparse.Namespace, url: str, conversations: list[_Conversation]
 ) -> dict[str, object]:
     latencies: list[float] = []
+    accepted: list[int] = []
     failed: dict[str, int] = {}
     taken = 0
     begun = time.monotonic()
@@ -98,6 +99,7 @@ async def _send(
             status = type(error).__name__
         if status == "200":
             latencies.append((time.monotonic_ns() - at) / 1e6)
+            accepted.append(at)
         else:
             failed[status] = failed.get(status, 0) + 1
 
@@ -114,6 +116,8 @@ async def _send(
 
     await asyncio.gather(*(worker() for _ in range(given.concurrency)))
     seconds = time.monotonic() - begun
+    if given.accepted:
+        given.accepted.write_text(json.dumps(accepted))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     ordered = sorted(latencies) or [0.0]
     return {
@@ -138,6 +142,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--rate", type=float, default=0, help="messages a second; 0: as fast as they are taken")
+    parser.add_argument("--accepted", type=Path, help="write the stamps of accepted messages here")
     parser.add_argument("--size", type=int, default=100, help="characters in each message")
     given = parser.parse_args()
     print(json.dumps(uvloop.run(_run(given, Path(given.ca).read_bytes()))), flush=True)

@@ -2,7 +2,7 @@
 
 Written on asyncio and httptools directly, so that it takes as little as possible of the machine that it measures. The
 messages carry the monotonic clock's nanoseconds of when their POST was begun; that clock is one for all processes.
-``GET /stats`` answers the counts and latencies since ``POST /reset``.
+``GET /stats`` answers the counts and latencies since ``POST /reset``, ``GET /stamps`` the stamps of the messages.
 """
 
 import argparse
@@ -34,6 +34,7 @@ class _Book:
         self.latencies: list[float] = []
         self.seen: set[tuple[str, int]] = set()
         self.last: dict[str, int] = {}
+        self.stamps: list[int] = []
         self.bad = self.repeated = self.disordered = 0
         self.first_at = self.last_at = 0.0
 
@@ -51,6 +52,7 @@ class _Book:
             self.repeated += 1
             return True
         self.seen.add(key)
+        self.stamps.append(int(stamp[1]))
         if self.last.get(key[0], -1) > key[1]:
             self.disordered += 1
         self.last[key[0]] = key[1]
@@ -106,8 +108,8 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         assert self._transport is not None
         body = b"".join(self._parts)
-        if self._path == b"/stats":
-            answer = json.dumps(self._book.stats()).encode()
+        if self._path in (b"/stats", b"/stamps"):
+            answer = json.dumps(self._book.stats() if self._path == b"/stats" else self._book.stamps).encode()
             self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer))
         elif self._path == b"/reset":
             self._book.reset()

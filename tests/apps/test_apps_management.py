@@ -94,7 +94,7 @@ async def test_list_and_get_show_the_same(house: AppsHouse) -> None:
     app = (await install(house))["app"]
     listed = (await house.call("GET", MANAGEMENT)).json()
     got = (await house.call("GET", f"{MANAGEMENT}/{app['id']}")).json()
-    assert listed == {"revision": 1, "apps": [app]}
+    assert listed == {"revision": 1, "items": [app]}
     assert got == {"revision": 1, "app": app}
 
 
@@ -186,7 +186,7 @@ async def test_an_app_is_uninstalled(house: AppsHouse) -> None:
     app_id = (await install(house))["app"]["id"]
     assert (await house.call("DELETE", f"{MANAGEMENT}/{app_id}")).status_code == 200
     assert (await house.call("GET", f"{MANAGEMENT}/{app_id}")).status_code == 404
-    assert (await house.call("GET", MANAGEMENT)).json() == {"revision": 2, "apps": []}
+    assert (await house.call("GET", MANAGEMENT)).json() == {"revision": 2, "items": []}
 
 
 async def test_a_secret_is_rotated_and_the_rotation_finished(house: AppsHouse) -> None:

@@ -138,7 +138,7 @@ def _add_reading(api: APIRouter, service: Apps, doors: _Doors) -> None:
         now = service.now()
         logos = listing.logos
         shown = [wire.app_out(app, logos.get(app.installation_id), service.options, now) for app in listing.apps]
-        return wire.AppsOut(revision=listing.revision, apps=shown)
+        return wire.AppsOut(revision=listing.revision, items=shown)
 
     @api.get("/{app_id}", dependencies=[Depends(doors.reader)])
     async def get_app(account: str, app_id: str) -> wire.ChangedOut:

@@ -77,7 +77,7 @@ class AppsOut(BaseModel):
     """The apps of an account."""
 
     revision: int
-    apps: list[AppOut]
+    items: list[AppOut]
 
 
 class ChangedOut(BaseModel):

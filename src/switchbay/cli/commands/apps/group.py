@@ -41,7 +41,7 @@ def apps_group() -> None:
 
 def find_app(connection: Connection, app: str) -> str | None:
     """The installation id of an app; a ``client_name`` is looked up, in whatever case it is written."""
-    listed = objects(mapping(connection.call("GET", "/apps")).get("apps"))
+    listed = objects(mapping(connection.call("GET", "/apps")).get("items"))
     if any(shown.get("id") == app for shown in listed):
         return app
     return next(

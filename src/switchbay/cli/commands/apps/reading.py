@@ -49,7 +49,7 @@ def list_apps(
                 mapping(shown.get("logo")).get("state"),
                 when(shown.get("created_at")),
             )
-            for shown in objects(answer.get("apps"))
+            for shown in objects(answer.get("items"))
         ],
     )
 

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from switchbay.kit.errors import AppError, Kind
 
 T = TypeVar("T")
 _KEEP_ALIVE_SECONDS = 75
+_HEAD_SECONDS = 20.0
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
@@ -73,12 +75,55 @@ def _listen(family: int, address: tuple[Any, ...]) -> socket.socket:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One application on its sockets. ``trusted_proxies`` are the peers whose X-Forwarded-For is believed."""
+    """One application on its sockets. ``trusted_proxies`` are the peers whose X-Forwarded-For is believed.
+
+    A request's head must arrive within ``head_seconds``.
+    """
 
     app: ASGIApp
     sockets: Sequence[socket.socket]
     tls: ssl.SSLContext | None = None
     trusted_proxies: Sequence[str] = ()
+    head_seconds: float = _HEAD_SECONDS
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's connection, which also ends when the head of a request does not arrive in time."""
+
+    head_seconds = _HEAD_SECONDS
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's business
+        super().__init__(*arguments, **named)
+        self._head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """The first head is awaited from here on."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        self._has_head()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """A head is whole."""
+        self._has_head()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        if self._head is None:
+            self._head = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def _has_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
 
 class _Server(uvicorn.Server):
@@ -94,7 +139,7 @@ def _server(site: Site, grace_seconds: int) -> _Server:
     config = uvicorn.Config(
         site.app,
         loop="none",
-        http="httptools",
+        http=type("_Connection", (_Protocol,), {"head_seconds": site.head_seconds}),
         lifespan="off",
         log_config=None,
         access_log=False,

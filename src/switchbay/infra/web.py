@@ -4,6 +4,7 @@ No answer is ever a bare 500 with a trace: what is not an ``AppError`` is logged
 ``internal_error``.
 """
 
+import asyncio
 import itertools
 import os
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from switchbay.kit.jsonvalue import JsonValue
 JSON = "application/json"
 T = TypeVar("T")
 _MOST_PROBLEMS = 20
+_BODY_SECONDS = 30.0
 # Unique without asking the kernel at every request: random per process, then counted.
 _REQUEST_PREFIX = os.urandom(10).hex()
 _request_numbers = itertools.count(1)
@@ -53,19 +55,27 @@ def retry_headers(error: AppError) -> dict[str, str]:
     return headers
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read the request's body; refuse it with 413 as soon as it is larger than ``limit`` bytes."""
+async def read_body(request: Request, limit: int, *, seconds: float = _BODY_SECONDS) -> bytes:
+    """Read the request's body; refuse it as soon as it is larger than ``limit`` bytes (413) or too slow (408)."""
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise _too_large(limit)
+                parts.append(part)
+    except TimeoutError as error:
+        raise _too_slow(seconds) from error
     return b"".join(parts)
+
+
+def _too_slow(seconds: float) -> AppError:
+    return AppError(Kind.TOO_SLOW, "body_too_slow", f"The body did not arrive within {seconds:g} seconds.")
 
 
 def _too_large(limit: int) -> AppError:
@@ -107,7 +117,7 @@ def client_address(request: Request) -> str | None:
 
 
 _STATUS_KINDS = {kind.http_status: kind for kind in Kind}
-_STATUS_CODES = {404: "route_unknown", 405: "method_not_allowed", 413: "body_too_large"}
+_STATUS_CODES = {404: "route_unknown", 405: "method_not_allowed", 408: "body_too_slow", 413: "body_too_large"}
 
 
 async def answer_app_error(_request: Request, error: Exception) -> Response:
@@ -178,11 +188,12 @@ MANAGEMENT_EXCEPTION_HANDLERS: dict[Any, Any] = {
 
 
 class BodyLimit:
-    """Refuses bodies over a limit, for applications that read them whole before they ask who is there."""
+    """Refuses bodies that are too large or too slow, for an application that reads them before it asks who is there."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, *, seconds: float = _BODY_SECONDS) -> None:
         self.app = app
         self._limit = limit
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, counting what it sends."""
@@ -194,14 +205,21 @@ class BodyLimit:
             await error_response(_too_large(self._limit))(scope, receive, send)
             return
         taken = 0
+        ends_at: float | None = asyncio.get_running_loop().time() + self._seconds
 
         async def receive_within() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, ends_at
+            # HTTPException is the one exception that FastAPI lets through while it reads a body.
+            try:
+                async with asyncio.timeout_at(ends_at):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(408, _too_slow(self._seconds).message) from error
             taken += len(message.get("body", b""))
             if taken > self._limit:
-                # The one exception that FastAPI lets through while it reads a body.
                 raise HTTPException(413, _too_large(self._limit).message)
+            if not message.get("more_body"):
+                ends_at = None  # from here on the application only waits for the client to leave
             return message
 
         await self.app(scope, receive_within, send)

@@ -105,7 +105,7 @@ class Stage:
     def start_server(self) -> None:
         """Start the server and wait until it answers."""
         self.server = subprocess.Popen([_SWITCHBAY, "serve"], env=self._environment, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.server.poll() is not None:
                 raise SystemExit("the server did not start")

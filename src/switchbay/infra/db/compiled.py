@@ -29,11 +29,11 @@ def dialect(engine: Engine) -> Dialect:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    compiler: SQLCompiler
     text: str
     names: tuple[str, ...]
     defaults: Mapping[str, Value]
-    expands: bool
+    expanding: SQLCompiler | None
+    """What is needed to write out lists of values; kept only where there are some, because it is large."""
 
 
 @lru_cache(maxsize=1024)
@@ -42,11 +42,10 @@ def _compile(statement: Statement, engine: Engine) -> _Compiled:
     required = {bind.key for bind in compiler.binds.values() if bind.required}
     defaults = {name: value for name, value in compiler.params.items() if name not in required}
     return _Compiled(
-        compiler,
         str(compiler),
         tuple(compiler.positiontup or ()),
         defaults,
-        bool(compiler.post_compile_params),
+        compiler if compiler.post_compile_params else None,
     )
 
 
@@ -54,8 +53,8 @@ def render(statement: Statement, params: Params | None, engine: Engine) -> tuple
     """Return the text and the positional values to run ``statement`` with ``params`` on ``engine``."""
     compiled = _compile(statement, engine)
     values: Params = compiled.defaults if params is None else {**compiled.defaults, **params}
-    if compiled.expands:
-        state = compiled.compiler.construct_expanded_state(dict(values))
+    if compiled.expanding is not None:
+        state = compiled.expanding.construct_expanded_state(dict(values))
         expanded: Mapping[str, Any] = state.parameters
         return state.statement, [expanded[name] for name in state.positiontup or ()]
     return compiled.text, cast("Sequence[Value]", [values[name] for name in compiled.names])

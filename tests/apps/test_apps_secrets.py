@@ -261,7 +261,7 @@ async def test_the_cache_of_clients_is_bounded(house: AppsHouse, monkeypatch: py
     clients = Clients(house.db, house.clock, house.vault)
     for app in apps:
         assert await clients.find(BRAND, app["id"]) is not None
-    assert len(clients._known) == 2
+    assert [clients._known.known((BRAND, app["id"])) is not None for app in apps] == [False, False, True, True]
 
 
 async def test_the_workers_promote_end_and_store_by_themselves(house: AppsHouse) -> None:

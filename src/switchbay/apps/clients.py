@@ -4,15 +4,15 @@ What is found is kept for at most two seconds, so that a disabled app is refused
 once on the node that disabled it. What a check learns (which secret was used) is noted in memory; a worker stores it.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from switchbay.apps.domain import Client, ClientSecret, is_app_id, match_secret
 from switchbay.apps.store import installations
-from switchbay.infra.db import Database, Tx
+from switchbay.infra.db import Database
 from switchbay.infra.machine import Clock
+from switchbay.infra.memory import RecentCache
 from switchbay.infra.vault import Vault
 from switchbay.kit.ids import is_account_id
 
@@ -27,7 +27,6 @@ _MOST_NOTED: Final = 10_000
 class _Known:
     client: Client
     secrets: tuple[ClientSecret, ...]
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,9 @@ class Clients:
         self._db = db
         self._clock = clock
         self._vault = vault
-        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
-        self._drops = 0
+        self._known: RecentCache[tuple[str, str], _Known] = RecentCache(
+            self._read, clock, seconds=TTL_SECONDS, most=MOST_CACHED
+        )
         self._uses: dict[SecretUse, int] = {}
         self._promotions: set[SecretUse] = set()
         self.on_promotion: Callable[[], None] = lambda: None
@@ -59,27 +59,16 @@ class Clients:
         return None if known is None else known.client
 
     async def _find(self, account_id: str, client_id: str) -> _Known | None:
-        key = (account_id, client_id)
-        known = self._known.get(key)
-        if known is not None and self._clock.monotonic() < known.until:
+        known = self._known.known((account_id, client_id))
+        if known is not None:
             return known
         if not is_account_id(account_id) or not is_app_id(client_id):
             return None
-        drops = self._drops
-        until = self._clock.monotonic() + TTL_SECONDS
+        return await self._known.find((account_id, client_id))
 
-        async def load(tx: Tx) -> _Known | None:
-            found = await installations.find(tx, self._vault, account_id, client_id)
-            return None if found is None else _Known(found.as_client(), found.secrets, until)
-
-        known = await self._db.read(load)
-        # What a change has just dropped must not come back from a read that began before it.
-        if known is not None and drops == self._drops:
-            self._known[key] = known
-            self._known.move_to_end(key)
-            if len(self._known) > MOST_CACHED:
-                self._known.popitem(last=False)
-        return known
+    async def _read(self, key: tuple[str, str]) -> _Known | None:
+        found = await self._db.read(lambda tx: installations.find(tx, self._vault, *key))
+        return None if found is None else _Known(found.as_client(), found.secrets)
 
     async def check_secret(self, client: Client, presented: str) -> bool:
         """Whether this is a valid secret of the client; notes which one it was."""
@@ -102,8 +91,7 @@ class Clients:
 
     def drop(self, account_id: str, client_id: str) -> None:
         """Forget a client that has changed."""
-        self._drops += 1
-        self._known.pop((account_id, client_id), None)
+        self._known.drop((account_id, client_id))
 
     def take_uses(self) -> dict[SecretUse, int]:
         """Hand over the uses noted since the last call."""

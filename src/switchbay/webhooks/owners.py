@@ -4,9 +4,7 @@ Secrets and custom headers lie sealed in the database. ``set_owner`` and ``remov
 whoever changes the app. What is pending when an app is disabled or removed is cancelled in that same transaction.
 """
 
-import asyncio
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +13,7 @@ import msgspec
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.egress import BadUrl, parse_target
 from switchbay.infra.machine import Clock
+from switchbay.infra.memory import RecentCache
 from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
 from switchbay.webhooks.domain import (
@@ -163,47 +162,23 @@ class OwnerCache:
     def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
         self._db = db
         self._vault = vault
-        self._clock = clock
-        self._known: OrderedDict[tuple[str, str], tuple[float, SendOwner | None]] = OrderedDict()
-        self._loading: dict[tuple[str, str], asyncio.Task[SendOwner | None]] = {}
+        self._recent: RecentCache[tuple[str, str], SendOwner] = RecentCache(
+            self._read, clock, seconds=_CACHE_SECONDS, most=_CACHE_SIZE
+        )
         _caches.add(self)
 
-    def known(self, account_id: str, owner_id: str) -> "tuple[SendOwner | None] | None":
-        """The owner in a 1-tuple (None inside: there is none), or None when it must be asked for."""
-        entry = self._known.get((account_id, owner_id))
-        return (entry[1],) if entry is not None and entry[0] > self._clock.monotonic() else None
+    def known(self, account_id: str, owner_id: str) -> SendOwner | None:
+        """The owner, if it is remembered."""
+        return self._recent.known((account_id, owner_id))
 
     async def find(self, account_id: str, owner_id: str) -> SendOwner | None:
         """The owner, or None if it was removed. Raises ``DatabaseUnavailable`` and ``secret_unreadable``."""
-        known = self.known(account_id, owner_id)
-        if known is not None:
-            return known[0]
-        key = (account_id, owner_id)
-        task = self._loading.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._load(key))
-            self._loading[key] = task
-            task.add_done_callback(lambda done: self._forget_task(key, done))
-        return await asyncio.shield(task)
+        return await self._recent.find((account_id, owner_id))
 
-    async def _load(self, key: tuple[str, str]) -> SendOwner | None:
-        until = self._clock.monotonic() + _CACHE_SECONDS
+    async def _read(self, key: tuple[str, str]) -> SendOwner | None:
         row = await self._db.read(lambda tx: store.find_owner(tx, *key))
-        owner = None if row is None else _open(self._vault, row)
-        if self._loading.get(key) is asyncio.current_task():  # else it was dropped meanwhile: what we read may be old
-            self._known[key] = (until, owner)
-            self._known.move_to_end(key)
-            while len(self._known) > _CACHE_SIZE:
-                self._known.popitem(last=False)
-        return owner
-
-    def _forget_task(self, key: tuple[str, str], done: "asyncio.Task[SendOwner | None]") -> None:
-        if self._loading.get(key) is done:
-            del self._loading[key]
-        if not done.cancelled():
-            done.exception()  # each who waits gets it; if nobody does any more, it is not worth a warning
+        return None if row is None else _open(self._vault, row)
 
     def drop(self, account_id: str, owner_id: str) -> None:
         """Forget what is known of an owner."""
-        self._known.pop((account_id, owner_id), None)
-        self._loading.pop((account_id, owner_id), None)
+        self._recent.drop((account_id, owner_id))

@@ -1,6 +1,5 @@
 """Accounts and their settings."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
@@ -13,6 +12,7 @@ from switchbay.accounts.service.means import Means, UseCases
 from switchbay.accounts.store import accounts as store
 from switchbay.accounts.store.audit import record_audit
 from switchbay.infra.db import Tx, UniqueViolation
+from switchbay.infra.memory import RecentCache
 from switchbay.kit.ids import is_account_id
 from switchbay.kit.jsonvalue import JsonValue
 
@@ -25,7 +25,9 @@ class AccountBook(UseCases):
 
     def __init__(self, means: Means) -> None:
         super().__init__(means)
-        self._cached: OrderedDict[str, tuple[float, Account]] = OrderedDict()
+        self._recent: RecentCache[str, Account] = RecentCache(
+            self._read, means.clock, seconds=_FRESH_SECONDS, most=_MOST_CACHED
+        )
 
     async def create_account(self, account_id: str, name: str, actor: Actor) -> Account:
         """Create an account; this is an operator's act. Raises ``account_id_invalid``, ``account_exists``."""
@@ -64,20 +66,10 @@ class AccountBook(UseCases):
 
     async def find_account(self, account_id: str) -> Account | None:
         """Read an account, at most two seconds old."""
-        if not is_account_id(account_id):
-            return None
-        now = self._means.clock.monotonic()
-        cached = self._cached.get(account_id)
-        if cached is not None and 0 <= now - cached[0] < _FRESH_SECONDS:
-            self._cached.move_to_end(account_id)
-            return cached[1]
-        account = await self._means.db.read(lambda tx: store.find_account(tx, account_id))
-        if account is not None:
-            self._cached[account_id] = (now, account)
-            self._cached.move_to_end(account_id)
-            if len(self._cached) > _MOST_CACHED:
-                self._cached.popitem(last=False)
-        return account
+        return await self._recent.find(account_id) if is_account_id(account_id) else None
+
+    async def _read(self, account_id: str) -> Account | None:
+        return await self._means.db.read(lambda tx: store.find_account(tx, account_id))
 
     async def get_account(self, account_id: str) -> Account:
         """Read an account, at most two seconds old. Raises ``account_unknown``."""
@@ -120,7 +112,7 @@ class AccountBook(UseCases):
         return await self._means.db.write(update)
 
     def _forget(self, account_id: str) -> None:
-        self._cached.pop(account_id, None)
+        self._recent.drop(account_id)
 
     @property
     def public_address(self) -> str:

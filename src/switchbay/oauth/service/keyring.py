@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
+from switchbay.infra.memory import BoundedCache, SingleFlight
 from switchbay.infra.vault import Vault
 from switchbay.oauth import store
 from switchbay.oauth.domain import KeyPurpose, KeyState
@@ -24,7 +25,6 @@ from switchbay.oauth.protocol.rfc7517_keys import (
     load_public_key,
     render_key_set,
 )
-from switchbay.oauth.service.memory import BoundedCache, SingleFlight
 
 ROW_SECONDS = 2.0
 MOST_PUBLISHED_KEYS = 1_000

@@ -9,6 +9,7 @@ import structlog
 from switchbay.apps.public import Client
 from switchbay.infra.db import Database
 from switchbay.infra.machine import Clock, Randomness
+from switchbay.infra.memory import BoundedCache
 from switchbay.infra.vault import Vault
 from switchbay.kit.ids import is_account_id
 from switchbay.kit.secret import Secret
@@ -34,7 +35,6 @@ from switchbay.oauth.protocol.rfc6749_errors import invalid_client
 from switchbay.oauth.protocol.rfc6750_bearer import LONGEST_TOKEN, read_bearer
 from switchbay.oauth.protocol.rfc7515_signature import TokenRefused, read_kid, sign, verify
 from switchbay.oauth.service.keyring import KeyRing
-from switchbay.oauth.service.memory import BoundedCache
 
 YEAR_SECONDS = 31_536_000
 REVERIFY_MS = 60_000

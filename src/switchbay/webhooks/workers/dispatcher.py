@@ -223,7 +223,7 @@ class Dispatcher:
             if known is None:
                 self._spawn(self._look_up(lane, lane.generation))
             else:
-                self._enqueue(lane, delivery, known[0])
+                self._enqueue(lane, delivery, known)
 
     def _wait(self, lane: Lane, until: int) -> None:
         if until - self._clock.now_ms() > _LONG_WAIT_MS:
@@ -292,8 +292,7 @@ class Dispatcher:
             self._back_off(lane, _SHORT_BACK_OFF_MS)
             return False
         lane.state = State.SENDING
-        known = self._owners.known(lane.key[0], lane.key[1])
-        owner = known[0] if known is not None else await self._owners.find(lane.key[0], lane.key[1])
+        owner = self._owners.known(lane.key[0], lane.key[1]) or await self._owners.find(lane.key[0], lane.key[1])
         endpoint = endpoint_for(owner, delivery.event_key)
         if owner is None or isinstance(endpoint, Reason):
             self._cancel(lane, fence, delivery, endpoint if isinstance(endpoint, Reason) else Reason.APP_REMOVED)

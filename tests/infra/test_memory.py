@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from switchbay.oauth.service.memory import BoundedCache, SingleFlight
+from switchbay.infra.machine import ManualClock
+from switchbay.infra.memory import BoundedCache, RecentCache, SingleFlight
 
 
 def test_the_entry_not_asked_for_the_longest_goes_first() -> None:
@@ -81,3 +82,62 @@ async def test_a_failed_attempt_fails_for_all_and_is_tried_anew_by_the_next() ->
     with pytest.raises(ValueError, match="gone"):
         await flight.run("k", source.load)
     assert source.attempts == 2
+
+
+class _Table:
+    """Rows that can be read, slowly if asked to."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, str] = {"a": "one"}
+        self.reads = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def read(self, key: str) -> str | None:
+        """Read a row as it is when the reading begins."""
+        self.reads += 1
+        found = self.rows.get(key)
+        await self.may_answer.wait()
+        return found
+
+
+def _recent(table: _Table, clock: ManualClock) -> RecentCache[str, str]:
+    return RecentCache(table.read, clock, seconds=2, most=2)
+
+
+async def test_a_row_is_read_again_when_it_is_too_old(clock: ManualClock) -> None:
+    table = _Table()
+    cache = _recent(table, clock)
+    assert [await cache.find("a"), await cache.find("a"), table.reads] == ["one", "one", 1]
+    table.rows["a"] = "two"
+    clock.advance(seconds=1.9)
+    assert (cache.known("a"), await cache.find("a")) == ("one", "one")
+    clock.advance(seconds=0.2)
+    assert (cache.known("a"), await cache.find("a"), table.reads) == (None, "two", 2)
+
+
+async def test_those_who_ask_together_share_one_reading(clock: ManualClock) -> None:
+    table = _Table()
+    cache = _recent(table, clock)
+    assert await asyncio.gather(*(cache.find("a") for _ in range(50))) == ["one"] * 50
+    assert table.reads == 1
+
+
+async def test_a_dropped_row_does_not_come_back_from_a_reading_that_began_before(clock: ManualClock) -> None:
+    table = _Table()
+    cache = _recent(table, clock)
+    table.may_answer.clear()
+    early = asyncio.create_task(cache.find("a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    table.rows["a"] = "two"
+    cache.drop("a")
+    table.may_answer.set()
+    assert await early == "one"
+    assert (cache.known("a"), await cache.find("a")) == (None, "two")
+
+
+async def test_what_is_not_there_is_asked_for_each_time(clock: ManualClock) -> None:
+    table = _Table()
+    cache = _recent(table, clock)
+    assert [await cache.find("b"), await cache.find("b"), table.reads] == [None, None, 2]

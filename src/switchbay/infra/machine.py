@@ -1,6 +1,7 @@
 """The machine's clock and randomness, behind values that tests replace."""
 
 import os
+import threading
 import time
 from typing import Protocol
 
@@ -53,6 +54,10 @@ class ManualClock:
 class Randomness:
     """Fresh identifiers and secrets from the operating system's generator."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = (0, 0)
+
     def bytes(self, count: int) -> bytes:
         """``count`` unpredictable bytes."""
         return os.urandom(count)
@@ -66,8 +71,12 @@ class Randomness:
         return self.bytes(count).hex()
 
     def sortable_id(self, prefix: str, at_ms: int) -> str:
-        """A new time-sortable id with this prefix."""
-        return ids.sortable_id(prefix, at_ms, self.bytes(ids.SORTABLE_RANDOM_BYTES))
+        """A new id with this prefix that sorts by time, and within a millisecond by the order of the calls."""
+        with self._lock:
+            last_at, last = self._last
+            number = last + 1 if at_ms == last_at else int.from_bytes(self.bytes(ids.SORTABLE_RANDOM_BYTES), "big") >> 1
+            self._last = (at_ms, number)
+        return ids.sortable_id(prefix, at_ms, number.to_bytes(ids.SORTABLE_RANDOM_BYTES, "big"))
 
     def client_secret(self) -> str:
         """A new client secret of 130 bits."""

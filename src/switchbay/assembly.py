@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import structlog
 from fastapi import FastAPI
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
@@ -153,10 +152,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         oauth=oauth,
         messaging=messaging,
         webhooks=webhooks,
-        app=web.OuterMiddleware(Starlette(routes=routes, exception_handlers=web.EXCEPTION_HANDLERS)),
-        directory_app=web.OuterMiddleware(
-            Starlette(routes=accounts_routes.directory_routes(accounts), exception_handlers=web.EXCEPTION_HANDLERS)
-        ),
+        app=web.Application(routes),
+        directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
     )
 

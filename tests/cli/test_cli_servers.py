@@ -1,30 +1,41 @@
-"""Servers of a command: a peer that does not finish its request's head loses the connection, others are served."""
+"""Servers of a command: a peer that does not finish its request loses the connection, others are served."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from switchbay.cli import servers
 
 _HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+_BODY_TO_COME = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n123"
+
+
+async def _after_its_body(scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        await Request(scope, receive).body()
+    except ClientDisconnect:
+        return
+    await PlainTextResponse("hello")(scope, receive, send)
 
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """A server that waits a fifth of a second for a head."""
+    """A server that waits a fifth of a second for a request."""
     sockets = servers.open_sockets("127.0.0.1", 0)
     stop = asyncio.Event()
-    site = servers.Site(PlainTextResponse("hello"), sockets, head_seconds=0.2)
+    site = servers.Site(_after_its_body, sockets, request_seconds=0.2)
     running = asyncio.create_task(servers.serve_until([site], stop, 1))
     yield int(sockets[0].getsockname()[1])
     stop.set()
     await running
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET / HTT", _HEAD[:-2]])
-async def test_a_head_that_does_not_end_costs_the_connection(port: int, begun: bytes) -> None:
+@pytest.mark.parametrize("begun", [b"", b"GET / HTT", _HEAD[:-2], _BODY_TO_COME])
+async def test_a_request_that_does_not_end_costs_the_connection(port: int, begun: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(begun)
     with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):

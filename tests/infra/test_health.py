@@ -2,7 +2,6 @@
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from switchbay.infra import health, web
 from switchbay.infra.db import Database
@@ -10,7 +9,7 @@ from switchbay.kit.secret import Secret
 
 
 def _client(db: Database, token: str) -> httpx.AsyncClient:
-    app = Starlette(routes=health.routes(db, Secret(token)), exception_handlers=web.EXCEPTION_HANDLERS)
+    app = web.Application(health.routes(db, Secret(token)))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
-from starlette.applications import Starlette
 
-from switchbay.infra.web import EXCEPTION_HANDLERS
+from switchbay.infra.web import Application
 from switchbay.kit.jsontext import MAX_BYTES
 from switchbay.manifest.public import Options, json_schema
 from switchbay.manifest.routes import routes
@@ -17,7 +16,7 @@ from switchbay.manifest.routes import routes
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=routes(), exception_handlers=dict(EXCEPTION_HANDLERS))
+    app = Application(routes())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://platform.test") as client:
         yield client
 
@@ -63,7 +62,7 @@ async def test_check_can_be_strict(client: httpx.AsyncClient) -> None:
 
 
 async def test_check_is_held_to_the_operators_options() -> None:
-    app = Starlette(routes=routes(Options(extra_scopes=frozenset({"openid"}))))
+    app = Application(routes(Options(extra_scopes=frozenset({"openid"}))))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://platform.test") as client:
         answer = await client.post("/api/manifest/check", content=b'{"client_name": "a", "scope": "openid"}')
     assert answer.json()["valid"] is True

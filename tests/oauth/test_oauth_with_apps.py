@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from support.accounts_house import cheap_passwords
 from switchbay.accounts.public import OPERATOR, Accounts
@@ -14,7 +13,7 @@ from switchbay.infra.db import Database
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
-from switchbay.infra.web import answer_app_error
+from switchbay.infra.web import Application
 from switchbay.kit.errors import AppError
 from switchbay.manifest.public import Options
 from switchbay.oauth.public import OAuth
@@ -73,7 +72,7 @@ async def platform(db: Database, clock: ManualClock, randomness: Randomness, vau
     egress = Egress()
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=Options(), secret_overlap_seconds=60)
     oauth = OAuth(db, clock, randomness, vault, accounts, apps)
-    app = Starlette(routes=routes(oauth), exception_handlers={AppError: answer_app_error})
+    app = Application(routes(oauth))
     await accounts.create_account("acme", "Acme", OPERATOR)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://sentinel.example") as http:
         try:

@@ -5,13 +5,12 @@ from contextlib import asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
-from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from switchbay.accounts.admin import router
 from switchbay.accounts.public import Accounts
 from switchbay.accounts.routes import directory_routes, routes
-from switchbay.infra.web import EXCEPTION_HANDLERS, MANAGEMENT_EXCEPTION_HANDLERS, OuterMiddleware
+from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
 
 
 @asynccontextmanager
@@ -19,10 +18,7 @@ async def serve(accounts: Accounts, *, address: str = "198.51.100.7") -> AsyncIt
     """A client of the routes that calls from ``address``."""
     management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
     management.include_router(router(accounts))
-    app = Starlette(
-        routes=[*directory_routes(accounts), *routes(accounts), Mount("/switchbay/v1", management)],
-        exception_handlers=EXCEPTION_HANDLERS,
-    )
-    transport = httpx.ASGITransport(OuterMiddleware(app), client=(address, 40_000))
+    app = Application([*directory_routes(accounts), *routes(accounts), Mount("/switchbay/v1", management)])
+    transport = httpx.ASGITransport(app, client=(address, 40_000))
     async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test:8443") as client:
         yield client

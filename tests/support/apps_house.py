@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 from fastapi import FastAPI
-from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from support.accounts_house import HOME, PASSWORD
@@ -123,14 +122,11 @@ class AppsHouse:
         return [await self.rows(table) for table in (app_installations, app_secrets, app_logos)]
 
 
-def platform(apps: Apps, accounts: Accounts) -> Starlette:
+def platform(apps: Apps, accounts: Accounts) -> web.Application:
     """The room's routes behind the same handlers as in the whole program."""
     management = FastAPI(exception_handlers=web.MANAGEMENT_EXCEPTION_HANDLERS)
     management.include_router(admin.router(apps, accounts))
-    return Starlette(
-        routes=[*routes.routes(apps, accounts), Mount("/switchbay/v1", management)],
-        exception_handlers=web.EXCEPTION_HANDLERS,
-    )
+    return web.Application([*routes.routes(apps, accounts), Mount("/switchbay/v1", management)])
 
 
 async def populate(accounts: Accounts) -> dict[str, str]:

@@ -14,15 +14,13 @@ import httpx
 import msgspec
 import sqlalchemy as sa
 from fastapi import FastAPI
-from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from support.accounts_house import ACCOUNT, OTHER, PASSWORD, cheap_passwords
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.infra.db import Database, Tx, metadata
 from switchbay.infra.machine import ManualClock, Randomness
-from switchbay.infra.web import answer_app_error
-from switchbay.kit.errors import AppError
+from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
 from switchbay.messaging.admin import router
 from switchbay.messaging.public import Limits, Messaging
 from switchbay.messaging.routes import routes
@@ -240,12 +238,9 @@ async def stage_on(
         await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
     webhooks, tokens = Webhooks(), Tokens()
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits or Limits())
-    management = FastAPI(exception_handlers={AppError: answer_app_error})
+    management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
     management.include_router(router(messaging, accounts))
-    app = Starlette(
-        routes=[*routes(messaging, tokens), Mount("/switchbay/v1", management)],
-        exception_handlers={AppError: answer_app_error},
-    )
+    app = Application([*routes(messaging, tokens), Mount("/switchbay/v1", management)])
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as http:
         yield Stage(db, clock, accounts, messaging, webhooks, tokens, http)

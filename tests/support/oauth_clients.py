@@ -4,10 +4,9 @@ import hmac
 from dataclasses import replace
 
 import httpx
-from starlette.applications import Starlette
 
 from switchbay.apps.public import Client
-from switchbay.infra.web import answer_app_error
+from switchbay.infra.web import Application
 from switchbay.kit.errors import AppError, Kind
 from switchbay.oauth.public import OAuth
 from switchbay.oauth.routes import routes
@@ -80,7 +79,5 @@ class Directory:
 
 def client_of(service: OAuth, *, query_credentials: bool = True) -> httpx.AsyncClient:
     """A client that talks to the routes of a service."""
-    app = Starlette(
-        routes=routes(service, query_credentials=query_credentials), exception_handlers={AppError: answer_app_error}
-    )
+    app = Application(routes(service, query_credentials=query_credentials))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://sentinel.example")

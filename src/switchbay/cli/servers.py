@@ -20,7 +20,7 @@ from switchbay.kit.errors import AppError, Kind
 
 T = TypeVar("T")
 _KEEP_ALIVE_SECONDS = 75
-_HEAD_SECONDS = 20.0
+_REQUEST_SECONDS = 30.0
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
@@ -77,53 +77,53 @@ def _listen(family: int, address: tuple[Any, ...]) -> socket.socket:
 class Site:
     """One application on its sockets. ``trusted_proxies`` are the peers whose X-Forwarded-For is believed.
 
-    A request's head must arrive within ``head_seconds``.
+    A request must arrive within ``request_seconds``, body included.
     """
 
     app: ASGIApp
     sockets: Sequence[socket.socket]
     tls: ssl.SSLContext | None = None
     trusted_proxies: Sequence[str] = ()
-    head_seconds: float = _HEAD_SECONDS
+    request_seconds: float = _REQUEST_SECONDS
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's connection, which also ends when the head of a request does not arrive in time."""
+    """uvicorn's connection, which also ends when a request does not arrive whole in time."""
 
-    head_seconds = _HEAD_SECONDS
+    request_seconds = _REQUEST_SECONDS
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's business
         super().__init__(*arguments, **named)
-        self._head: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """The first head is awaited from here on."""
+        """The first request is awaited from here on."""
         super().connection_made(transport)
-        self._await_head()
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
-        self._has_head()
+        self._has_request()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """A head begins."""
+        """A request begins."""
         super().on_message_begin()
-        self._await_head()
+        self._await_request()
 
-    def on_headers_complete(self) -> None:
-        """A head is whole."""
-        self._has_head()
-        super().on_headers_complete()
+    def on_message_complete(self) -> None:
+        """A request has arrived, head and body."""
+        self._has_request()
+        super().on_message_complete()
 
-    def _await_head(self) -> None:
-        if self._head is None:
-            self._head = self.loop.call_later(self.head_seconds, self.transport.abort)
+    def _await_request(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.request_seconds, self.transport.abort)
 
-    def _has_head(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+    def _has_request(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class _Server(uvicorn.Server):
@@ -139,7 +139,7 @@ def _server(site: Site, grace_seconds: int) -> _Server:
     config = uvicorn.Config(
         site.app,
         loop="none",
-        http=type("_Connection", (_Protocol,), {"head_seconds": site.head_seconds}),
+        http=type("_Connection", (_Protocol,), {"request_seconds": site.request_seconds}),
         lifespan="off",
         log_config=None,
         access_log=False,

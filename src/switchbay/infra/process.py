@@ -11,7 +11,7 @@ _M_ARENA_MAX = -8
 _ARENAS = 2
 # uvloop takes 256 KB for each TLS connection and touches little of it: taken from the system, not from a used heap,
 # the rest costs nothing.
-_OF_THEIR_OWN_BYTES = 128 * 1024
+_OF_THEIR_OWN_BYTES = 512 * 1024
 _GARBAGE_THRESHOLDS = (20_000, 20, 50)
 
 

@@ -27,7 +27,6 @@ class Kind(Enum):
     FORBIDDEN = KindInfo(403, 3)
     NOT_FOUND = KindInfo(404, 4)
     NOT_ALLOWED = KindInfo(405, 2)
-    TOO_SLOW = KindInfo(408, 6)
     CONFLICT = KindInfo(409, 5)
     STALE = KindInfo(412, 5)
     TOO_LARGE = KindInfo(413, 1)

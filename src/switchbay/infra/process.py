@@ -5,7 +5,7 @@ import gc
 import sys
 
 # SQLite's writer thread gives the interpreter lock back at every statement and must not wait 5 ms to get it again.
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.002
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
 _ARENAS = 2

@@ -177,7 +177,7 @@ class Stage:
         name = json.loads(manifest)["client_name"]
         installed = [
             str(shown["id"])
-            for shown in objects(mapping(self.admin.call("GET", "/apps")).get("apps"))
+            for shown in objects(mapping(self.admin.call("GET", "/apps")).get("items"))
             if shown.get("client_name") == name
         ]
         if installed:

@@ -111,16 +111,20 @@ class PostgresDatabase:
     @classmethod
     async def open(cls, url: str, *, connections: int, statement_seconds: float) -> "PostgresDatabase":
         """Connect to ``postgresql://…`` with at most ``connections`` connections."""
+        pool = asyncpg.create_pool(
+            url,
+            min_size=0,  # else the pool keeps trying, and logging, on its own while the server is away
+            max_size=connections,
+            command_timeout=statement_seconds,
+            statement_cache_size=512,
+            server_settings={"application_name": "switchbay"},
+        )
         try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=connections,
-                command_timeout=statement_seconds,
-                statement_cache_size=512,
-                server_settings={"application_name": "switchbay"},
-            )
+            await pool
+            async with pool.acquire(timeout=statement_seconds):
+                pass  # the address is right and the server is there
         except (*_GONE, asyncpg.PostgresError) as error:
+            pool.terminate()
             raise DatabaseUnavailable(type(error).__name__) from error
         return cls(pool, statement_seconds)
 

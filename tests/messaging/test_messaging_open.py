@@ -3,6 +3,7 @@
 from typing import Any
 
 from support.messaging_stage import ACCOUNT, APP, CONSUMER, Stage, request, text
+from switchbay.accounts.public import OPERATOR, AccountChange
 
 PROFILE = request("userprofile.SetUserProfile", {}, "1,")
 OPEN = request("cm.ConsumerRequestConversation", {"brandId": ACCOUNT}, 2)
@@ -32,6 +33,16 @@ async def test_the_answers_come_in_the_order_of_the_requests(stage: Stage) -> No
 async def test_a_batch_may_be_the_conversation_alone(stage: Stage) -> None:
     answered = await stage.post("", [OPEN])
     assert [one["reqId"] for one in answered.body] == [2]
+
+
+async def test_an_account_with_messaging_off_opens_nothing_and_lets_open_conversations_go_on(stage: Stage) -> None:
+    conversation = (await stage.post("", [OPEN])).body[0]["body"]["conversationId"]
+    await stage.accounts.update_account(ACCOUNT, AccountChange(messaging_enabled=False), OPERATOR)
+    refused = await stage.post("", [OPEN])
+    assert (refused.status, refused.body["body"]["errorCode"]) == (403, 40303)
+    said = await stage.post("/send", request("ms.PublishEvent", {"dialogId": conversation, "event": text()}))
+    assert said.status == 200
+    assert (await stage.rows())["conversations"] == 1
 
 
 async def test_the_notification_of_a_new_conversation_tells_all_of_it(stage: Stage) -> None:

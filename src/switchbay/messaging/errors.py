@@ -30,6 +30,7 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "app_token_missing": (40105, "AppJWT is missing"),
     "scope_missing": (40301, "Missing scope"),
     "participant_missing": (40302, "Not a participant"),
+    "messaging_disabled": (40303, "Messaging is off"),
     "account_unknown": (40401, "Unknown account"),
     "conversation_unknown": (40402, "Unknown conversation"),
     "dialog_unknown": (40403, "Unknown dialog"),
@@ -106,3 +107,8 @@ def profile_too_large(limit: int) -> AppError:
 def idempotency_key_reused() -> AppError:
     """A key that came before, with another body."""
     return AppError(Kind.UNPROCESSABLE, "idempotency_key_reused", "This Idempotency-Key was used with another request.")
+
+
+def messaging_disabled() -> AppError:
+    """The account has messaging switched off: no conversation is opened, those that are open go on."""
+    return AppError(Kind.FORBIDDEN, "messaging_disabled", "Messaging is switched off in this account.")

@@ -124,7 +124,7 @@ class _SendApi:
             self._service.new_conversation_id(),
             () if batch.publish is None else (self._to_publish(batch.publish, request)[1],),
             open=requests.to_open(
-                batch.open.body, account_id, await self._service.response_times(account_id), properties
+                batch.open.body, account_id, await self._service.admit_opening(account_id), properties
             ),
             profile=None if batch.profile is None else batch.profile.body,
             key=_key(request, account_id, caller, "conversation", body),

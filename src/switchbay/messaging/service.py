@@ -18,7 +18,7 @@ from switchbay.messaging import store, workers
 from switchbay.messaging.commit import Outcome, run_batch
 from switchbay.messaging.domain import Command, Consumer, Conversation, Reason, StoredEvent
 from switchbay.messaging.domain.state import OpenOrClose
-from switchbay.messaging.errors import refusal
+from switchbay.messaging.errors import messaging_disabled, refusal
 from switchbay.messaging.wire.ids import is_conversation_id
 from switchbay.webhooks.public import Notification
 
@@ -109,9 +109,15 @@ class Messaging:
         """An id for a conversation that is to be opened."""
         return self._randomness.uuid()
 
-    async def response_times(self, account_id: str) -> Mapping[str, int]:
-        """The account's response times in seconds, by type."""
-        return (await self._accounts.get_account(account_id)).ttr_seconds
+    async def admit_opening(self, account_id: str) -> Mapping[str, int]:
+        """Whether the account takes new conversations, and its response times in seconds, by type.
+
+        Raises ``account_unknown`` and ``messaging_disabled``.
+        """
+        account = await self._accounts.get_account(account_id)
+        if not account.messaging_enabled:
+            raise messaging_disabled()
+        return account.ttr_seconds
 
     async def submit(self, command: Command) -> Outcome:
         """Do a command; return when its effects and its webhook deliveries are durable. Raises its refusal."""

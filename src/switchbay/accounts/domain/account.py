@@ -16,7 +16,8 @@ class Account:
     """An account with its settings.
 
     ``ttr_seconds`` gives the response target of each of ``TTR_NAMES``; ``reveal_client_secret`` says whether an
-    application's secret can be read again after its installation; ``messaging_enabled`` is what feature grants tell.
+    application's secret can be read again after its installation; ``messaging_enabled`` is what feature
+    grants tell, and whether conversations may be opened.
     """
 
     account_id: str

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,10 @@ _COUNT = sa.select(sa.func.count()).select_from(_THINGS)
 async def _put(tx: Tx, *names: str) -> None:
     for name in names:
         await tx.insert(_THINGS, {"account_id": "a", "name": name, "number": 0, "active": True, "data": None})
+
+
+async def _put_one(tx: Tx, name: str) -> None:
+    await _put(tx, name)
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ async def test_one_failing_work_does_not_spoil_those_committed_with_it(things: D
         await _put(tx, "bad")
         raise AppErrorLike
 
-    works = [things.write(lambda tx, n=number: good(tx, f"n{n:02}")) for number in range(30)]  # type: ignore[misc]  # a lambda with a default
+    works = [things.write(partial(good, name=f"n{number:02}")) for number in range(30)]
     works.insert(7, things.write(bad))
     results = await asyncio.gather(*works, return_exceptions=True)
     assert isinstance(results[7], AppErrorLike)
@@ -197,7 +202,7 @@ async def test_increments_from_many_tasks_are_all_counted(things: Database) -> N
 
 
 async def test_a_cancelled_caller_does_not_undo_or_block_the_others(things: Database) -> None:
-    tasks = [asyncio.create_task(things.write(lambda tx, n=number: _put(tx, f"n{n}"))) for number in range(10)]  # type: ignore[misc]  # a lambda with a default
+    tasks = [asyncio.create_task(things.write(partial(_put_one, name=f"n{number}"))) for number in range(10)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -265,6 +270,9 @@ async def test_a_full_sqlite_disk_is_unavailable_and_loses_nothing_that_was_stor
     def big(name: str) -> dict[str, str | int | bool | bytes]:
         return {"account_id": "a", "name": name, "number": 0, "active": True, "data": b"x" * 100_000}
 
+    async def put_big(tx: Tx, name: str) -> None:
+        await tx.insert(_THINGS, big(name))
+
     async def limit_pages(tx: Tx) -> None:
         connection: sqlite3.Connection = tx._connection  # type: ignore[attr-defined]  # the SQLite driver's own
         connection.execute("PRAGMA max_page_count=100")
@@ -273,7 +281,7 @@ async def test_a_full_sqlite_disk_is_unavailable_and_loses_nothing_that_was_stor
         await database.write(limit_pages)
         await database.write(lambda tx: tx.insert(_THINGS, big("first")))
         results = await asyncio.gather(
-            *(database.write(lambda tx, n=number: tx.insert(_THINGS, big(f"more{n}"))) for number in range(10)),  # type: ignore[misc]  # a lambda with a default
+            *(database.write(partial(put_big, name=f"more{number}")) for number in range(10)),
             return_exceptions=True,
         )
         refused = [result for result in results if isinstance(result, DatabaseUnavailable)]

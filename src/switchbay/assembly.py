@@ -27,8 +27,8 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging.public import Limits, Messaging
-from switchbay.oauth import routes as oauth_routes
-from switchbay.oauth.public import OAuth
+from switchbay.oauth import public as authorization
+from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
 from switchbay.webhooks.public import Webhooks
 
@@ -44,7 +44,7 @@ class Platform:
     db: Database
     accounts: Accounts
     apps: Apps
-    oauth: OAuth
+    authorization: AuthorizationServer
     messaging: Messaging
     webhooks: Webhooks
     app: ASGIApp
@@ -59,6 +59,7 @@ class Platform:
         for start, stop in (
             (self.accounts.start, self.accounts.stop),
             (self.apps.start, self.apps.stop),
+            (self.authorization.start, self.authorization.stop),
             (self.webhooks.start, self.webhooks.stop),
             (self.messaging.start, self.messaging.stop),
         ):
@@ -122,34 +123,27 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         options=options,
         secret_overlap_seconds=settings.secret_overlap_seconds,
     )
-    oauth = OAuth(
-        db,
-        clock,
-        randomness,
-        vault,
-        accounts,
-        apps,
-        token_seconds=settings.token_seconds,
-        consumer_token_seconds=settings.consumer_token_seconds,
-    )
+    server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
     routes: list[BaseRoute] = [
-        *messaging_routes.routes(messaging, oauth),  # first: the router tries them in order, and these are the hot ones
-        *oauth_routes.routes(oauth, query_credentials=settings.query_credentials),
+        *messaging_routes.routes(
+            messaging, server.oauth
+        ),  # first: the router tries them in order, and these are the hot ones
+        *server.routes,
         *apps_routes.routes(apps, accounts),
         *accounts_routes.routes(accounts),
         *accounts_routes.directory_routes(accounts),
         *manifest_routes.routes(options),
         *health.routes(db, Secret(settings.metrics_token.get_secret_value())),
-        Mount(MANAGEMENT, web.BodyLimit(_management(accounts, apps, messaging, webhooks), settings.body_bytes)),
+        Mount(MANAGEMENT, web.BodyLimit(_management(accounts, apps, server, messaging, webhooks), settings.body_bytes)),
     ]
     return Platform(
         settings=settings,
         db=db,
         accounts=accounts,
         apps=apps,
-        oauth=oauth,
+        authorization=server,
         messaging=messaging,
         webhooks=webhooks,
         app=web.Application(routes),
@@ -158,7 +152,9 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     )
 
 
-def _management(accounts: Accounts, apps: Apps, messaging: Messaging, webhooks: Webhooks) -> FastAPI:
+def _management(
+    accounts: Accounts, apps: Apps, server: AuthorizationServer, messaging: Messaging, webhooks: Webhooks
+) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
     api = FastAPI(
         title="Switchbay management API",
@@ -170,6 +166,7 @@ def _management(accounts: Accounts, apps: Apps, messaging: Messaging, webhooks: 
     for router in (
         accounts_admin.router(accounts),
         apps_admin.router(apps, accounts),
+        *server.routers,
         webhooks_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
     ):

@@ -10,10 +10,10 @@ from support.oauth_clients import ACCOUNT, CLIENT_ID, CLIENT_SECRET, OTHER_ACCOU
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import ManualClock
 from switchbay.kit.secret import Secret
-from switchbay.oauth import store
 from switchbay.oauth.domain import KeyPurpose, KeyState
 from switchbay.oauth.protocol.rfc6749_client_authentication import Presented
 from switchbay.oauth.public import OAuth
+from switchbay.oauth.store import keys as store
 from switchbay.oauth.tables import keys
 
 ALL = ("/sentinel/well-known/jwks", "/.well-known/jwks.json")

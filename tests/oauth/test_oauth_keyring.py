@@ -50,7 +50,7 @@ async def test_nodes_that_ask_at_once_settle_on_one_key(db: Database, ring: KeyR
 
 async def test_each_account_and_purpose_has_a_key_of_its_own(ring: KeyRing) -> None:
     made = [await ring.get_signing_key(account, purpose) for account in ("a", "b") for purpose in KeyPurpose]
-    assert len({key.kid for key in made}) == 6
+    assert len({key.kid for key in made}) == 2 * len(KeyPurpose)
 
 
 async def test_a_key_survives_a_restart(ring: KeyRing, other_ring: KeyRing) -> None:

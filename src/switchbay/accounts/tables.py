@@ -64,11 +64,28 @@ sessions = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("address", sa.Text),
+    # How the user proved who they are: words of RFC 8176 with spaces between.
+    sa.Column("amr", sa.Text, nullable=False, server_default="pwd"),
     sa.PrimaryKeyConstraint("account_id", "token_hash"),
     sa.ForeignKeyConstraint(["account_id", "user_id"], ["account_users.account_id", "account_users.user_id"]),
     sa.UniqueConstraint("account_id", "session_id"),
     sa.Index(None, "account_id", "user_id"),
     sa.Index(None, "expires_at"),
+)
+
+# One-time passwords by time (RFC 6238). Not confirmed: set up, but not asked for yet.
+second_factors = sa.Table(
+    "account_second_factors",
+    metadata,
+    sa.Column("account_id", sa.Text, nullable=False),
+    sa.Column("user_id", sa.BigInteger, nullable=False),
+    sa.Column("secret", sa.LargeBinary, nullable=False),  # sealed
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("confirmed_at", sa.BigInteger),
+    sa.Column("last_step", sa.BigInteger, nullable=False),  # of the last code that was taken: none is taken twice
+    sa.Column("recovery_hashes", sa.Text, nullable=False),  # a JSON array; each works once
+    sa.PrimaryKeyConstraint("account_id", "user_id"),
+    sa.ForeignKeyConstraint(["account_id", "user_id"], ["account_users.account_id", "account_users.user_id"]),
 )
 
 # An empty name_hash or network means "whatever it is".

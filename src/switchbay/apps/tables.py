@@ -28,6 +28,8 @@ app_installations = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.Column("deleted_at", sa.BigInteger, nullable=True),
+    # What was issued to the app before this instant is not believed any more.
+    sa.Column("not_before", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("account_id", "live_name"),
 )
 
@@ -37,6 +39,7 @@ app_secrets = sa.Table(
     sa.Column("account_id", sa.Text, primary_key=True),
     sa.Column("installation_id", sa.Text, primary_key=True),
     sa.Column("secret_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("signs", sa.Boolean, nullable=False),

@@ -82,6 +82,22 @@ class Settings(BaseSettings):
     query_credentials: bool = Field(
         default=True, description="Accept client_id and client_secret in the query, as old clients send."
     )
+    code_seconds: int = Field(default=60, ge=5, le=600, description="Lifetime of authorization codes.")
+    id_token_seconds: int = Field(default=600, ge=60, description="Lifetime of ID tokens.")
+    refresh_token_seconds: int = Field(
+        default=2_592_000, ge=300, description="Lifetime of a refresh token that is not used."
+    )
+    refresh_grace_seconds: int = Field(
+        default=30, ge=0, le=300, description="How long a refresh token that was used still answers its one successor."
+    )
+    key_rotation_seconds: int = Field(
+        default=7_776_000, ge=0, description="How long a signing key signs before the next one does; 0: never rotated."
+    )
+    jwks_seconds: int = Field(
+        default=900,
+        ge=1,
+        description="How long clients may keep a key set; the next key is published twice as long ahead.",
+    )
     secret_overlap_seconds: int = Field(
         default=86_400,
         ge=0,
@@ -164,3 +180,8 @@ class Settings(BaseSettings):
     def public_address(self) -> str:
         """The ``host[:port]`` that the directory hands out."""
         return self.public_host or f"localhost:{self.port}"
+
+    @property
+    def public_origin(self) -> str:
+        """The origin of every address that is given out, issuers included: whatever a request's Host says."""
+        return f"https://{self.public_address}"

@@ -1,7 +1,9 @@
 """What a verified token says, and what keys there are: the frozen types of the oauth room."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class KeyPurpose(StrEnum):
@@ -13,10 +15,19 @@ class KeyPurpose(StrEnum):
     """Application tokens of version 2: published as JSON Web Keys."""
     CONSUMER = "consumer"
     """Consumer tokens: long-lived, not published."""
+    OIDC = "oidc"
+    """ID tokens and access tokens by RFC 9068, logout tokens: published, and rotated by schedule."""
 
 
 APP_PURPOSES = frozenset({KeyPurpose.APP_V1, KeyPurpose.APP_V2})
 CONSUMER_PURPOSES = frozenset({KeyPurpose.CONSUMER})
+
+
+class Algorithm(StrEnum):
+    """How a token is signed (RFC 7518 §3.1)."""
+
+    RS256 = "RS256"
+    ES256 = "ES256"
 
 
 class KeyState(StrEnum):
@@ -55,3 +66,69 @@ class IssuedAppToken:
     access_token: str
     expires_in: int
     scope: str
+
+
+class Face(StrEnum):
+    """The two sets of addresses under which one server speaks."""
+
+    SENTINEL = "sentinel"
+    """The paths of existing clients, with the literal issuer ``Sentinel``."""
+    OIDC = "oidc"
+    """The standards: an https issuer per account, with discovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an account's administrators decide about its authorization server."""
+
+    implicit_enabled: bool = False
+    token_algorithm: Algorithm = Algorithm.RS256
+    resources: frozenset[str] = frozenset()
+    """Resource indicators (RFC 8707) that tokens may be asked for, besides the issuer itself."""
+    registration: Literal["off", "token"] = "token"
+    """Whether apps may register themselves (RFC 7591) with an initial access token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One act of authorization by a user: the family of everything that is issued from it. Times in epoch milliseconds.
+
+    ``session_id`` is the login session (``sid`` in tokens); ``auth_time`` when the user proved who they are, ``amr``
+    how (RFC 8176).
+    """
+
+    account_id: str
+    grant_id: str
+    client_id: str
+    user_id: str
+    session_id: str | None
+    face: Face
+    scope: frozenset[str]
+    resources: tuple[str, ...]
+    auth_time: int
+    amr: tuple[str, ...]
+    created_at: int
+    expires_at: int
+    revoked_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code as stored, without its text."""
+
+    account_id: str
+    code_hash: bytes
+    grant_id: str
+    client_id: str
+    redirect_uri: str
+    redirect_uri_given: bool
+    code_challenge: str | None
+    nonce: str | None
+    created_at: int
+    expires_at: int
+    used_at: int | None = None
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a code or a token. They have 256 random bits, so a fast hash is enough."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

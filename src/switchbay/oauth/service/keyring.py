@@ -14,7 +14,6 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.memory import BoundedCache, SingleFlight
 from switchbay.infra.vault import Vault
-from switchbay.oauth import store
 from switchbay.oauth.domain import KeyPurpose, KeyState
 from switchbay.oauth.errors import keys_unavailable
 from switchbay.oauth.protocol.consumer_identity import IDENTITY_KEY_BYTES
@@ -25,6 +24,7 @@ from switchbay.oauth.protocol.rfc7517_keys import (
     load_public_key,
     render_key_set,
 )
+from switchbay.oauth.store import keys as store
 
 ROW_SECONDS = 2.0
 MOST_PUBLISHED_KEYS = 1_000

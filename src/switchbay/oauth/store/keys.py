@@ -1,4 +1,4 @@
-"""All SQL of the oauth room."""
+"""SQL of signing keys and of the keys of consumer identities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

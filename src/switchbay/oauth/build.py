@@ -1,0 +1,65 @@
+"""Builds the authorization server: its services, each with what it needs, and their routes."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.routing import BaseRoute
+
+from switchbay.accounts.public import Accounts
+from switchbay.apps.public import Apps
+from switchbay.infra.db import Database
+from switchbay.infra.egress import Egress
+from switchbay.infra.machine import Clock, Randomness
+from switchbay.infra.settings import Settings
+from switchbay.infra.vault import Vault
+from switchbay.oauth.routes import app_tokens
+from switchbay.oauth.service import OAuth
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the services of this room are built from."""
+
+    db: Database
+    clock: Clock
+    randomness: Randomness
+    vault: Vault
+    accounts: Accounts
+    apps: Apps
+    egress: Egress
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationServer:
+    """The services of the room, the routes of the wire and the routers of the management API."""
+
+    oauth: OAuth
+    routes: list[BaseRoute]
+    routers: list[APIRouter]
+
+    async def start(self) -> None:
+        """Start the background work."""
+
+    async def stop(self) -> None:
+        """Stop it."""
+
+
+def build(means: Means) -> AuthorizationServer:
+    """Join the services of this room."""
+    settings = means.settings
+    oauth = OAuth(
+        means.db,
+        means.clock,
+        means.randomness,
+        means.vault,
+        means.accounts,
+        means.apps,
+        token_seconds=settings.token_seconds,
+        consumer_token_seconds=settings.consumer_token_seconds,
+    )
+    routes: list[BaseRoute] = [
+        *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
+    ]
+    routers: list[APIRouter] = []
+    return AuthorizationServer(oauth, routes, routers)

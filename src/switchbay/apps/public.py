@@ -1,6 +1,6 @@
 """The door of the apps room: what an installed application is to the rooms that serve it."""
 
-from switchbay.apps.domain import Client
+from switchbay.apps.domain import Client, localise
 from switchbay.apps.service import Apps
 
-__all__ = ["Apps", "Client"]
+__all__ = ["Apps", "Client", "localise"]

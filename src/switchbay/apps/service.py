@@ -6,7 +6,7 @@ who did what. Callers have authorised the actor: changing takes the role admin, 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from switchbay.accounts.public import Accounts, Actor
@@ -100,6 +100,10 @@ class Apps:
     async def find_client(self, account_id: str, client_id: str) -> Client | None:
         """The app with this client id, enabled or not, at most two seconds old; None when there is none."""
         return await self._clients.find(account_id, client_id)
+
+    async def list_clients(self, account_id: str) -> Sequence[Client]:
+        """Every app of the account as a client, enabled or not, the oldest first."""
+        return [app.as_client() for app in (await self.list_apps(account_id)).apps]
 
     async def check_secret(self, client: Client, presented: str) -> bool:
         """Whether this is a valid secret of the client, in constant time over all its secrets."""

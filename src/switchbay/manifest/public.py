@@ -23,12 +23,12 @@ from switchbay.manifest.domain.findings import (
     Summary,
 )
 from switchbay.manifest.domain.fixes import apply_fixes, apply_patch, fix_all
-from switchbay.manifest.domain.localised import localise
+from switchbay.manifest.domain.localised import localise, look_up
 from switchbay.manifest.domain.logo import logo_finding
 from switchbay.manifest.domain.model import Engagement, Manifest, Options, Webhook
 from switchbay.manifest.domain.placeholders import Filled, FilledTooLarge, fill_text, fill_value
 from switchbay.manifest.domain.schema import json_schema
-from switchbay.manifest.domain.uris import is_loopback
+from switchbay.manifest.domain.uris import is_loopback, mask_user_info
 from switchbay.manifest.domain.vocabulary import CANONICAL_EVENTS, SERVER_FIELDS
 
 __all__ = [
@@ -66,6 +66,8 @@ __all__ = [
     "json_schema",
     "localise",
     "logo_finding",
+    "look_up",
+    "mask_user_info",
     "redact",
 ]
 

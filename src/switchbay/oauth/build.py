@@ -14,6 +14,7 @@ from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
 from switchbay.oauth.routes import app_tokens
 from switchbay.oauth.service import OAuth
+from switchbay.oauth.service.refusals import RefusalLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,21 @@ class AuthorizationServer:
     oauth: OAuth
     routes: list[BaseRoute]
     routers: list[APIRouter]
+    refusals: RefusalLog
 
     async def start(self) -> None:
         """Start the background work."""
+        await self.refusals.start()
 
     async def stop(self) -> None:
         """Stop it."""
+        await self.refusals.stop()
 
 
 def build(means: Means) -> AuthorizationServer:
     """Join the services of this room."""
     settings = means.settings
+    refusals = RefusalLog(means.db, means.clock, means.randomness)
     oauth = OAuth(
         means.db,
         means.clock,
@@ -62,4 +67,4 @@ def build(means: Means) -> AuthorizationServer:
         *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
     ]
     routers: list[APIRouter] = []
-    return AuthorizationServer(oauth, routes, routers)
+    return AuthorizationServer(oauth, routes, routers, refusals)

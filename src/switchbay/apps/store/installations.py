@@ -19,6 +19,7 @@ _COLUMNS = (
     app_installations.c.document,
     app_installations.c.created_at,
     app_installations.c.updated_at,
+    app_installations.c.not_before,
 )
 _ACCOUNT: sa.BindParameter[str] = sa.bindparam("account")
 _APP: sa.BindParameter[str] = sa.bindparam("app")
@@ -46,6 +47,7 @@ _UPDATE = (
         document=sa.bindparam("sealed_document"),
         updated_at=sa.bindparam("now"),
         deleted_at=sa.bindparam("gone_at"),
+        not_before=sa.bindparam("epoch"),
     )
 )
 
@@ -111,6 +113,7 @@ async def insert(tx: Tx, installation: Installation, live_name: str, sealed_docu
             "created_at": installation.created_at,
             "updated_at": installation.updated_at,
             "deleted_at": None,
+            "not_before": installation.not_before,
         },
     )
 
@@ -134,6 +137,7 @@ async def update(
             "sealed_document": sealed_document,
             "now": installation.updated_at,
             "gone_at": deleted_at,
+            "epoch": installation.not_before,
         },
     )
 
@@ -151,4 +155,5 @@ def _installation(vault: Vault, account_id: str, row: Row, theirs: Sequence[Clie
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         secrets=tuple(theirs),
+        not_before=row["not_before"],
     )

@@ -12,6 +12,7 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
+from switchbay.oauth.browser import Browser
 from switchbay.oauth.routes import app_tokens
 from switchbay.oauth.service import OAuth
 from switchbay.oauth.service.refusals import RefusalLog
@@ -39,6 +40,7 @@ class AuthorizationServer:
     routes: list[BaseRoute]
     routers: list[APIRouter]
     refusals: RefusalLog
+    browser: Browser
 
     async def start(self) -> None:
         """Start the background work."""
@@ -53,6 +55,7 @@ def build(means: Means) -> AuthorizationServer:
     """Join the services of this room."""
     settings = means.settings
     refusals = RefusalLog(means.db, means.clock, means.randomness)
+    browser = Browser(means.accounts, means.randomness)
     oauth = OAuth(
         means.db,
         means.clock,
@@ -67,4 +70,4 @@ def build(means: Means) -> AuthorizationServer:
         *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
     ]
     routers: list[APIRouter] = []
-    return AuthorizationServer(oauth, routes, routers, refusals)
+    return AuthorizationServer(oauth, routes, routers, refusals, browser)

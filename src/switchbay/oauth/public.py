@@ -1,11 +1,24 @@
-"""The door of the oauth room: verified tokens for other rooms, and the server that assembly builds.
+"""The door of the oauth room: verified tokens for other rooms, the browser's sessions and the pages that people see,
+and the server that assembly builds.
 
 ``OAuth.verify_app_token`` and ``OAuth.verify_consumer_token`` are cheap enough for every message: a token that was
 verified a moment ago costs a hash and two look-ups in memory.
 """
 
+from switchbay.oauth.browser import Browser, BrowserSession
 from switchbay.oauth.build import AuthorizationServer, Means, build
 from switchbay.oauth.domain import AppToken, ConsumerToken
+from switchbay.oauth.pages import Pages
 from switchbay.oauth.service import OAuth
 
-__all__ = ["AppToken", "AuthorizationServer", "ConsumerToken", "Means", "OAuth", "build"]
+__all__ = [
+    "AppToken",
+    "AuthorizationServer",
+    "Browser",
+    "BrowserSession",
+    "ConsumerToken",
+    "Means",
+    "OAuth",
+    "Pages",
+    "build",
+]

@@ -1,0 +1,132 @@
+"""Renders pages: HTML that needs no script, with the headers that keep other sites and injected text out.
+
+Every text is escaped by the templates. The policy (Content Security Policy Level 3) allows nothing but the one inline
+stylesheet, pictures and forms of this server, and the address that a form leads to in the end: browsers apply
+``form-action`` to the redirects that answer a form too, so the app's redirect URI has to be named. A page on the way
+back to an app stays connected to the window that opened it, for apps that log their users in in a second window; the
+others are cut off from it.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_HERE = "switchbay.oauth.pages"
+_HOST = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
+_NEVER = frozenset({"javascript", "data", "blob", "vbscript", "file", "filesystem", "about", "view-source"})
+_SEND_FORM = "document.forms[0].submit()"
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_CUT_OFF = {"Cross-Origin-Opener-Policy": "same-origin"}
+
+
+class Pages:
+    """The pages of this package, and those of ``package`` besides, which may extend ``page.html``.
+
+    Templates are in the folder ``templates`` of a package. They are read at the first page: a node that shows none
+    spends no memory on them.
+    """
+
+    def __init__(self, package: str | None = None) -> None:
+        self._package = package
+
+    def render(self, name: str, status: int = 200, *, leads_to: str | None = None, **values: object) -> Response:
+        """Answer the page ``name`` (without ``.html``); ``leads_to``: where its form redirects to in the end."""
+        text = _environment(self._package).get_template(f"{name}.html").render(values)
+        policy = _policy(("'self'", *_form_sources(leads_to)))
+        headers = {**HEADERS, **(_CUT_OFF if leads_to is None else {}), "Content-Security-Policy": policy}
+        return Response(text, status, headers, media_type="text/html")
+
+
+def render(name: str, status: int = 200, *, leads_to: str | None = None, **values: object) -> Response:
+    """Answer a page of this package."""
+    return _pages.render(name, status, leads_to=leads_to, **values)
+
+
+def render_form_post(action: str, fields: Iterable[tuple[str, str]]) -> Response:
+    """Answer the page that sends ``fields`` to an app (OAuth 2.0 Form Post Response Mode): by itself, or by a button
+    where scripts are off.
+    """
+    text = _environment(None).get_template("form_post.html").render(action=action, fields=tuple(fields))
+    policy = _policy(_form_sources(action), script=_hash(_SEND_FORM))
+    return Response(text, 200, {**HEADERS, "Content-Security-Policy": policy}, media_type="text/html")
+
+
+_pages = Pages()
+
+
+@cache
+def _style() -> str:
+    return resources.files(_HERE).joinpath("style.css").read_text("utf-8")
+
+
+@cache
+def _environment(package: str | None) -> "Environment":
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - see Pages
+    from markupsafe import Markup  # noqa: PLC0415 - see Pages
+
+    loaders = [PackageLoader(name) for name in (package, _HERE) if name is not None]
+    environment = Environment(
+        autoescape=True,
+        loader=ChoiceLoader(loaders),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["style"] = Markup(_style())  # noqa: S704 - our own file, and the policy names its hash
+    environment.globals["send_form"] = Markup(_SEND_FORM)  # noqa: S704 - the constant above
+    return environment
+
+
+def _policy(form_action: tuple[str, ...], *, script: str | None = None) -> str:
+    directives = [
+        "default-src 'none'",
+        f"style-src {_hash(_style())}",
+        "img-src 'self'",
+        f"form-action {' '.join(form_action) or "'none'"}",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ]
+    if script is not None:
+        directives.append(f"script-src {script}")
+    return "; ".join(directives)
+
+
+@cache
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+def _form_sources(address: str | None) -> tuple[str, ...]:
+    """What names an address in ``form-action``: its origin, or its scheme where the grammar knows no such origin."""
+    if address is None:
+        return ()
+    scheme, separator, _ = address.partition(":")
+    scheme = scheme.lower()
+    if not separator or not _SCHEME.fullmatch(scheme) or scheme in _NEVER:
+        return ()
+    try:
+        authority = urlsplit(address).netloc
+    except ValueError:
+        authority = ""
+    if scheme in {"http", "https"} and _HOST.fullmatch(authority):
+        return (f"{scheme}://{authority}",)
+    return (f"{scheme}:",)

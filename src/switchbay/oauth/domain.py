@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 
 class KeyPurpose(StrEnum):
@@ -75,6 +75,10 @@ class Face(StrEnum):
     """The paths of existing clients, with the literal issuer ``Sentinel``."""
     OIDC = "oidc"
     """The standards: an https issuer per account, with discovery."""
+
+
+Version: TypeAlias = Literal["v1", "v2", "oidc"]
+"""Which kind of tokens an answer has: opaque or signed on the old paths, by RFC 9068 on the standards'."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,3 +48,8 @@ def keys_unavailable() -> AppError:
     return AppError(
         Kind.UNAVAILABLE, "keys_unavailable", "The signing keys are changing at this moment. Try again.", retry_after=1
     )
+
+
+def subject_gone() -> AppError:
+    """The user of a grant was deleted between its decision and its token."""
+    return AppError(Kind.FORBIDDEN, "subject_gone", "The user is no longer there.")

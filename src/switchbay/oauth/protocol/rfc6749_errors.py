@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Self
 
 REALM = "switchbay"
 
@@ -10,15 +11,34 @@ class TokenRequestRefused(Exception):
     """A token request that is refused.
 
     ``error`` is the standard's word, ``description`` one sentence for the client's developer (no quote, backslash or
-    non-ASCII character: RFC 6749 §5.2 allows none), ``reason`` a stable word for the log.
+    non-ASCII character: RFC 6749 §5.2 allows none), ``reason`` a stable word for the log. ``client_id`` is set once it
+    is known that the request concerns a client that exists, ``detail`` tells that client's developer what was expected
+    and what came, never a secret; neither is ever part of the answer.
     """
 
-    def __init__(self, status: int, error: str, description: str, reason: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        description: str,
+        reason: str,
+        *,
+        client_id: str | None = None,
+        detail: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(description)
         self.status = status
         self.error = error
         self.description = description
         self.reason = reason
+        self.client_id = client_id
+        self.detail: Mapping[str, str] = detail or {}
+
+    def about(self, client_id: str, **detail: str) -> Self:
+        """The same refusal, now known to concern this client; for the developer log."""
+        self.client_id = client_id
+        self.detail = {**self.detail, **detail}
+        return self
 
     def body(self) -> dict[str, str]:
         """The JSON body of the answer."""
@@ -54,3 +74,13 @@ def unsupported_grant_type(description: str) -> TokenRequestRefused:
 def invalid_scope(description: str, reason: str) -> TokenRequestRefused:
     """The scope asked for is malformed or more than the client has."""
     return TokenRequestRefused(400, "invalid_scope", description, reason)
+
+
+def invalid_grant(description: str, reason: str, **detail: str) -> TokenRequestRefused:
+    """The code or the refresh token is unknown, over, of another client, or does not fit the request."""
+    return TokenRequestRefused(400, "invalid_grant", description, reason, detail=detail)
+
+
+def invalid_target(description: str, reason: str, **detail: str) -> TokenRequestRefused:
+    """A resource that tokens may not be asked for (RFC 8707 §2)."""
+    return TokenRequestRefused(400, "invalid_target", description, reason, detail=detail)

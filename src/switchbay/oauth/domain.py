@@ -75,6 +75,8 @@ class Face(StrEnum):
     """The paths of existing clients, with the literal issuer ``Sentinel``."""
     OIDC = "oidc"
     """The standards: an https issuer per account, with discovery."""
+    PAGE = "page"
+    """No app at all: a page of our own asks for a login (``sign_in``). Never the face of a grant."""
 
 
 Version: TypeAlias = Literal["v1", "v2", "oidc"]

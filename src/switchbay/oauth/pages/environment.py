@@ -97,11 +97,12 @@ def _environment(package: str | None) -> "Environment":
 
 
 def _policy(form_action: tuple[str, ...], *, script: str | None = None) -> str:
+    forms = " ".join(form_action) or "'none'"
     directives = [
         "default-src 'none'",
         f"style-src {_hash(_style())}",
         "img-src 'self'",
-        f"form-action {' '.join(form_action) or "'none'"}",
+        f"form-action {forms}",
         "frame-ancestors 'none'",
         "base-uri 'none'",
     ]

@@ -29,7 +29,7 @@ from switchbay.oauth.errors import (
     scope_missing,
 )
 from switchbay.oauth.protocol import app_token, consumer_identity
-from switchbay.oauth.protocol.rfc6749_client_authentication import Presented
+from switchbay.oauth.protocol.rfc6749_client_authentication import Credentials, Presented
 from switchbay.oauth.protocol.rfc6749_client_credentials import check_client, choose_scope, render_scope
 from switchbay.oauth.protocol.rfc6749_errors import invalid_client
 from switchbay.oauth.protocol.rfc6750_bearer import LONGEST_TOKEN, read_bearer
@@ -110,7 +110,7 @@ class OAuth:
     # Issuing
 
     async def client_credentials(
-        self, account_id: str, presented: Presented, scope: str | None = None, *, version: int = 1
+        self, account_id: str, presented: Credentials, scope: str | None = None, *, version: int = 1
     ) -> IssuedAppToken:
         """An application token for the client that these credentials prove (RFC 6749 §4.4).
 
@@ -123,8 +123,10 @@ class OAuth:
         claims = app_token.make_claims(account_id, client.client_id, granted, self._clock.now_ms(), self._token_seconds)
         return IssuedAppToken(sign(claims, signing.kid, signing.key), self._token_seconds, render_scope(granted))
 
-    async def authenticate_client(self, account_id: str, presented: Presented) -> Client:
+    async def authenticate_client(self, account_id: str, presented: Credentials) -> Client:
         """The client that these credentials prove, enabled or not. Raises ``TokenRequestRefused``."""
+        if not isinstance(presented, Presented):
+            raise invalid_client("credentials_missing", "The request needs a client_id and a client_secret.")
         secret = presented.client_secret.reveal()
         client = None
         if is_account_id(account_id) and presented.plausible:

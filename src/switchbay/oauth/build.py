@@ -16,6 +16,8 @@ from switchbay.oauth.browser import Browser
 from switchbay.oauth.routes import app_tokens
 from switchbay.oauth.service import OAuth
 from switchbay.oauth.service.refusals import RefusalLog
+from switchbay.oauth.sign_in import SignIn
+from switchbay.oauth.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class AuthorizationServer:
     routers: list[APIRouter]
     refusals: RefusalLog
     browser: Browser
+    sign_in: SignIn
 
     async def start(self) -> None:
         """Start the background work."""
@@ -56,6 +59,8 @@ def build(means: Means) -> AuthorizationServer:
     settings = means.settings
     refusals = RefusalLog(means.db, means.clock, means.randomness)
     browser = Browser(means.accounts, means.randomness)
+    transactions = Transactions(means.vault, means.clock)
+    sign_in = SignIn(browser, transactions, means.clock)
     oauth = OAuth(
         means.db,
         means.clock,
@@ -70,4 +75,4 @@ def build(means: Means) -> AuthorizationServer:
         *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
     ]
     routers: list[APIRouter] = []
-    return AuthorizationServer(oauth, routes, routers, refusals, browser)
+    return AuthorizationServer(oauth, routes, routers, refusals, browser, sign_in)

@@ -10,6 +10,7 @@ from switchbay.oauth.build import AuthorizationServer, Means, build
 from switchbay.oauth.domain import AppToken, ConsumerToken
 from switchbay.oauth.pages import Pages
 from switchbay.oauth.service import OAuth
+from switchbay.oauth.sign_in import SignIn
 
 __all__ = [
     "AppToken",
@@ -20,5 +21,6 @@ __all__ = [
     "Means",
     "OAuth",
     "Pages",
+    "SignIn",
     "build",
 ]

@@ -5,9 +5,16 @@ OpenID Connect Core 1.0 §3.1.2.1 to §3.1.2.6 (prompt, max_age, hints) and RFC 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+from switchbay.oauth.protocol.rfc6749_authorization import AuthorizationRequest, AuthorizeRefused
 
 InteractionKind: TypeAlias = Literal["login", "choose", "consent"]
+SINGLE_FACTOR: Final = "1"
+"""The authentication context class (acr) of a login with a password alone, or at another provider."""
+SECOND_FACTOR: Final = "2"
+"""That of a login with a second factor."""
+_SECOND_FACTORS: Final = frozenset({"otp", "mfa"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class Steps:
         return replace(self, denied=True)
 
 
-NO_STEPS = Steps()
+NO_STEPS: Final = Steps()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +60,124 @@ class Presence:
     amr: tuple[str, ...]
     is_admin: bool = False
 
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether the user proved who they are by more than a password."""
+        return not _SECOND_FACTORS.isdisjoint(self.amr)
 
-__all__ = ["NO_STEPS", "InteractionKind", "Presence", "Sequence", "Steps"]
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The person must log in, choose an account or consent; ``login_hint`` may fill in the login name."""
+
+    kind: InteractionKind
+    steps: Steps
+    login_hint: str = ""
+
+
+def choose_presence(
+    request: AuthorizationRequest, presences: Sequence[Presence], steps: Steps, asked_at: int
+) -> Presence | Ask:
+    """The session that answers the request, or what the person must do first.
+
+    ``asked_at`` is when the request came, in epoch milliseconds: ``prompt=login`` is satisfied by a session that was
+    opened since. Raises ``AuthorizeRefused`` where nothing may be asked, or asking cannot help.
+    """
+    if steps.denied:
+        raise AuthorizeRefused("access_denied", "The user did not allow it.", "denied")
+    candidates = _candidates(request, presences, steps, asked_at)
+    if not candidates:
+        return _ask_login(request, presences)
+    if _must_choose(request, candidates, steps):
+        if "none" in request.prompt:
+            description = "The user has several sessions and must choose one."
+            raise AuthorizeRefused("account_selection_required", description, "account_selection_required")
+        return Ask("choose", NO_STEPS, request.login_hint or "")
+    chosen = _freshest(candidates)
+    if _is_too_old(request, chosen, asked_at):
+        return _ask_login(request, (chosen,))
+    if _lacks_second_factor(request, chosen):
+        if chosen.auth_time < asked_at:
+            return _ask_login(request, (chosen,))
+        description = "The user has no second factor."
+        raise AuthorizeRefused("unmet_authentication_requirements", description, "second_factor_missing")
+    return chosen
+
+
+def _candidates(
+    request: AuthorizationRequest, presences: Sequence[Presence], steps: Steps, asked_at: int
+) -> Sequence[Presence]:
+    """The sessions that may answer: the chosen one and no other; else those of whom the hints name; else all."""
+    if steps.session_id is not None:
+        found = [presence for presence in presences if presence.session_id == steps.session_id]
+        if found and request.hinted_user_id not in {None, found[0].user_id}:
+            description = "Another user is logged in than the one of the id_token_hint."
+            raise AuthorizeRefused("login_required", description, "another_user")
+        return found
+    if request.hinted_user_id is not None:
+        presences = [presence for presence in presences if presence.user_id == request.hinted_user_id]
+    elif request.login_hint is not None:
+        presences = [presence for presence in presences if is_named(presence, request.login_hint)]
+    if request.prompt >= {"login"} and "select_account" not in request.prompt:
+        return [presence for presence in presences if presence.auth_time >= asked_at]
+    return presences
+
+
+def is_named(presence: Presence, hint: str) -> bool:
+    """Whether a login_hint names this user: by login name, user id or pid."""
+    wanted = hint.casefold()
+    return wanted in {presence.login_name.casefold(), presence.user_id, presence.user_pid.casefold()}
+
+
+def _must_choose(request: AuthorizationRequest, candidates: Sequence[Presence], steps: Steps) -> bool:
+    if candidates[0].session_id == steps.session_id:
+        return False
+    return "select_account" in request.prompt or len({presence.user_id for presence in candidates}) > 1
+
+
+def _freshest(candidates: Sequence[Presence]) -> Presence:
+    """Of one user's sessions, the one that was opened last."""
+    return max(candidates, key=lambda presence: (presence.auth_time, presence.session_id))
+
+
+def _is_too_old(request: AuthorizationRequest, chosen: Presence, asked_at: int) -> bool:
+    if "login" in request.prompt and chosen.auth_time < asked_at:
+        return True
+    return request.max_age is not None and chosen.auth_time < asked_at - request.max_age * 1000
+
+
+def _lacks_second_factor(request: AuthorizationRequest, chosen: Presence) -> bool:
+    """An app that asks for the second factor and names no weaker class besides gets nothing less (RFC 9470 §5)."""
+    wanted = set(request.acr_values)
+    return SECOND_FACTOR in wanted and SINGLE_FACTOR not in wanted and not chosen.has_second_factor
+
+
+def _ask_login(request: AuthorizationRequest, known: Sequence[Presence]) -> Ask:
+    """Ask for a login; ``known`` are the sessions of which one user may be the one who is to log in again."""
+    if "none" in request.prompt:
+        raise AuthorizeRefused("login_required", "The user must log in.", "login_required")
+    hinted = [presence for presence in known if presence.user_id == request.hinted_user_id]
+    if request.hinted_user_id is None:
+        hinted = [presence for presence in known if not request.login_hint or is_named(presence, request.login_hint)]
+    names = {presence.login_name for presence in hinted}
+    return Ask("login", NO_STEPS, names.pop() if len(names) == 1 else request.login_hint or "")
+
+
+def judge_consent(
+    request: AuthorizationRequest, chosen: Presence, steps: Steps, consented: frozenset[str] | None
+) -> Ask | None:
+    """Ask for consent, unless the user has given it; ``consented`` is what was remembered, None for nothing ever.
+
+    What the person answered counts in the session in which they were asked, for the scope that they were shown.
+    Raises ``AuthorizeRefused``.
+    """
+    same = steps.session_id == chosen.session_id
+    if same and steps.allowed and steps.offered is not None and request.scope <= steps.offered:
+        return None
+    if "consent" not in request.prompt and consented is not None and request.scope <= consented:
+        return None
+    if "none" in request.prompt:
+        description = "The user has not allowed this application what it asks for."
+        detail = {"expected": " ".join(sorted(consented or ())), "got": " ".join(sorted(request.scope))}
+        raise AuthorizeRefused("consent_required", description, "consent_required", detail)
+    return Ask("consent", Steps(session_id=chosen.session_id, offered=request.scope))

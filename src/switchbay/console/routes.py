@@ -1,0 +1,111 @@
+"""The quick-launch menu at ``/launch/{account}``, and its clicks.
+
+A person without a session is sent to the login page first, and comes back. The menu is links, so that it works without
+scripts; a click answers a redirect to the app, and a link from elsewhere can do no more than start an app that is in
+the menu anyway.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from switchbay.console import errors
+from switchbay.console.domain import languages
+from switchbay.console.service import Launch
+from switchbay.kit.errors import AppError
+from switchbay.kit.ids import is_account_id
+from switchbay.oauth.public import Browser, BrowserSession, Pages, SignIn
+
+MENU: Final = "/launch/{account}"
+CLICK: Final = "/launch/{account}/{app}"
+_ANOTHER: Final = "another"
+_LONGEST_APP: Final = 64
+_LONGEST_QUERY: Final = 4_096
+
+
+def routes(launch: Launch, browser: Browser, sign_in: SignIn) -> list[BaseRoute]:
+    """The routes of the menu."""
+    pages = _Menu(launch, browser, sign_in)
+    return [Route(MENU, pages.show, methods=["GET"]), Route(CLICK, pages.click, methods=["GET"])]
+
+
+class _Menu:
+    def __init__(self, launch: Launch, browser: Browser, sign_in: SignIn) -> None:
+        self._launch = launch
+        self._browser = browser
+        self._sign_in = sign_in
+        self._pages = Pages("switchbay.console")
+
+    async def show(self, request: Request) -> Response:
+        """The menu."""
+        return await self._answer(request, self._show)
+
+    async def click(self, request: Request) -> Response:
+        """Start an app."""
+        return await self._answer(request, self._click)
+
+    async def _answer(self, request: Request, work: Callable[[Request, str], Awaitable[Response]]) -> Response:
+        account_id: str = request.path_params["account"]
+        try:
+            if not is_account_id(account_id):
+                raise errors.account_unknown()
+            return await work(request, account_id)
+        except AppError as error:
+            return self._pages.render(
+                "error",
+                error.kind.http_status,
+                title="This cannot be opened",
+                message=error.message,
+                advice="Ask the administrators of your account for help.",
+                code=error.code,
+            )
+
+    async def _show(self, request: Request, account_id: str) -> Response:
+        base = f"/launch/{account_id}"
+        ui_locales = request.query_params.get("ui_locales", "")
+        sessions = await self._browser.sessions(request, account_id)
+        session = _choose(sessions, request.query_params.get("user"))
+        if session is None:
+            await self._launch.get_account_name(account_id)  # nobody is asked to log in to an account that is not there
+            return self._sign_in.begin(request, account_id, base, ui_locales=ui_locales[:_LONGEST_QUERY])
+        menu = await self._launch.menu(account_id, languages(ui_locales, request.headers.get("accept-language")))
+        user = session.principal
+        return self._pages.render(
+            "menu",
+            account_name=menu.account_name,
+            tiles=menu.tiles,
+            base=base,
+            user_id=user.user_id,
+            display_name=user.display_name,
+            login_name=user.login_name,
+            others=[other.principal for other in sessions if other.principal.user_id != user.user_id],
+            sign_out=f"/oidc/{account_id}/logout",
+        )
+
+    async def _click(self, request: Request, account_id: str) -> Response:
+        app_id: str = request.path_params["app"]
+        target = request.query_params.get("target_link_uri")
+        if len(app_id) > _LONGEST_APP:
+            raise errors.app_unknown()
+        if target is not None and len(target) > _LONGEST_QUERY:
+            raise errors.target_refused()
+        sessions = await self._browser.sessions(request, account_id)
+        session = _choose(sessions, request.query_params.get("user"))
+        if session is None:
+            await self._launch.get_account_name(account_id)
+            query = "" if target is None else "?" + urlencode({"target_link_uri": target})
+            return self._sign_in.begin(request, account_id, f"/launch/{account_id}/{quote(app_id, safe='')}{query}")
+        uri = await self._launch.find_uri(account_id, app_id, session.principal.user_id, target)
+        return RedirectResponse(uri, 302, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
+def _choose(sessions: list[BrowserSession], user_id: str | None) -> BrowserSession | None:
+    """The session to go on with: the wanted user's, or the newest; None when somebody has to log in."""
+    if user_id == _ANOTHER:
+        return None
+    wanted = [session for session in sessions if session.principal.user_id == user_id]
+    return next(iter(wanted or sessions), None)

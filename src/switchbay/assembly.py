@@ -97,7 +97,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         extra_scopes=frozenset(settings.manifest_scopes),
         hub_compatibility=settings.manifest_hub_compatibility,
     )
-    accounts = Accounts.from_settings(db, clock, randomness, settings)
+    accounts = Accounts.from_settings(db, clock, randomness, vault, settings)
     webhooks = Webhooks(
         db,
         clock,

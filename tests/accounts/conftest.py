@@ -8,12 +8,15 @@ from support.accounts_house import ACCOUNT, PASSWORD, House, cheap_passwords
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
+from switchbay.infra.vault import Vault
 
 
 @pytest.fixture
-async def accounts(db: Database, clock: ManualClock, randomness: Randomness) -> AsyncIterator[Accounts]:
+async def accounts(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> AsyncIterator[Accounts]:
     """The room, without any account."""
-    room = Accounts(db, clock, randomness, public_address="switchbay.test:8443", password_hashing=cheap_passwords())
+    room = Accounts(
+        db, clock, randomness, vault, public_address="switchbay.test:8443", password_hashing=cheap_passwords()
+    )
     try:
         yield room
     finally:

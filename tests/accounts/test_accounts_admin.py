@@ -226,6 +226,7 @@ async def test_a_session_is_listed_without_its_bearer(client: httpx.AsyncClient,
             "created_at": house.clock.now_ms(),
             "expires_at": login.expires_at,
             "address": HOME,
+            "amr": ["pwd"],
         }
     ]
 

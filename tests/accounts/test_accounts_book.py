@@ -8,6 +8,7 @@ from support.accounts_house import ACCOUNT, House, cheap_passwords
 from switchbay.accounts.public import OPERATOR, Account, AccountChange, Accounts
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
+from switchbay.infra.vault import Vault
 from switchbay.kit.errors import AppError
 
 
@@ -27,12 +28,13 @@ async def test_a_new_account_has_the_documented_defaults(accounts: Accounts, clo
 
 
 async def test_a_new_account_signs_as_the_settings_say(
-    db: Database, clock: ManualClock, randomness: Randomness
+    db: Database, clock: ManualClock, randomness: Randomness, vault: Vault
 ) -> None:
     room = Accounts(
         db,
         clock,
         randomness,
+        vault,
         signature_algorithm="sha256",
         signature_encoding="hex",
         password_hashing=cheap_passwords(),
@@ -112,9 +114,9 @@ async def test_a_refused_change_changes_nothing(house: House, change: AccountCha
 
 
 async def test_a_change_on_another_node_is_seen_within_two_seconds(
-    house: House, clock: ManualClock, randomness: Randomness
+    house: House, clock: ManualClock, randomness: Randomness, vault: Vault
 ) -> None:
-    elsewhere = Accounts(house.db, clock, randomness, password_hashing=cheap_passwords())
+    elsewhere = Accounts(house.db, clock, randomness, vault, password_hashing=cheap_passwords())
     for room in (elsewhere, house.accounts):
         assert (await room.get_account(ACCOUNT)).name == "Example Brand"
     await house.accounts.update_account(ACCOUNT, AccountChange(name="Renamed"), OPERATOR)

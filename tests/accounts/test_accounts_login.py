@@ -17,6 +17,7 @@ from switchbay.accounts.tables import sessions, users
 from switchbay.accounts.workers import purge_once
 from switchbay.infra.db import Tx
 from switchbay.infra.machine import Randomness
+from switchbay.infra.vault import Vault
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
 
@@ -104,10 +105,10 @@ class _CountingHasher(PasswordHasher):
 
 @pytest.mark.parametrize("name", ["ada", "nobody"])
 async def test_a_failed_login_costs_one_hash_whether_the_user_exists_or_not(
-    house: House, randomness: Randomness, name: str
+    house: House, randomness: Randomness, vault: Vault, name: str
 ) -> None:
     hasher = _CountingHasher()
-    room = Accounts(house.db, house.clock, randomness, password_hashing=Passwords(hasher))
+    room = Accounts(house.db, house.clock, randomness, vault, password_hashing=Passwords(hasher))
     with pytest.raises(AppError):
         await room.login(ACCOUNT, name, Secret("wrong horse"), HOME)
     assert hasher.checks == 1
@@ -131,10 +132,10 @@ async def test_bearers_and_csrf_values_are_stored_as_hashes_only(house: House) -
 
 
 async def test_a_password_hashed_with_old_parameters_is_hashed_anew_at_login(
-    house: House, randomness: Randomness
+    house: House, randomness: Randomness, vault: Vault
 ) -> None:
     stronger = Passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
-    room = Accounts(house.db, house.clock, randomness, password_hashing=stronger)
+    room = Accounts(house.db, house.clock, randomness, vault, password_hashing=stronger)
     await room.login(ACCOUNT, "ada", PASSWORD, HOME)
     row = await house.db.read(
         lambda tx: tx.fetch_one(sa.select(users.c.password_hash).where(users.c.login_key == "ada"))
@@ -178,9 +179,9 @@ class _DisablesFirst(Passwords):
 
 
 async def test_a_user_disabled_while_the_password_is_checked_gets_no_session(
-    house: House, randomness: Randomness
+    house: House, randomness: Randomness, vault: Vault
 ) -> None:
-    room = Accounts(house.db, house.clock, randomness, password_hashing=_DisablesFirst(house))
+    room = Accounts(house.db, house.clock, randomness, vault, password_hashing=_DisablesFirst(house))
     with pytest.raises(AppError) as refused:
         await room.login(ACCOUNT, "bob", PASSWORD, HOME)
     assert refused.value.code == "login_failed"

@@ -10,6 +10,7 @@ from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.accounts.tables import known_networks, login_failures
 from switchbay.accounts.workers import purge_once
 from switchbay.infra.machine import Randomness
+from switchbay.infra.vault import Vault
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
 
@@ -79,8 +80,8 @@ async def test_a_success_clears_the_count(house: House) -> None:
     assert [await fail(house) for _ in range(5)] == [("login_failed", None)] * 5
 
 
-async def test_the_count_is_shared_by_the_nodes(house: House, randomness: Randomness) -> None:
-    elsewhere = Accounts(house.db, house.clock, randomness, password_hashing=cheap_passwords())
+async def test_the_count_is_shared_by_the_nodes(house: House, randomness: Randomness, vault: Vault) -> None:
+    elsewhere = Accounts(house.db, house.clock, randomness, vault, password_hashing=cheap_passwords())
     for _ in range(5):
         await fail(house)
     with pytest.raises(AppError) as refused:
@@ -88,8 +89,10 @@ async def test_the_count_is_shared_by_the_nodes(house: House, randomness: Random
     assert refused.value.code == "login_throttled"
 
 
-async def test_failures_at_once_on_two_nodes_are_all_counted(house: House, randomness: Randomness) -> None:
-    elsewhere = Accounts(house.db, house.clock, randomness, password_hashing=cheap_passwords())
+async def test_failures_at_once_on_two_nodes_are_all_counted(
+    house: House, randomness: Randomness, vault: Vault
+) -> None:
+    elsewhere = Accounts(house.db, house.clock, randomness, vault, password_hashing=cheap_passwords())
     await house.warm()
     await asyncio.gather(
         *(

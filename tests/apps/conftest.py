@@ -31,7 +31,7 @@ async def house(
     db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, egress: Egress
 ) -> AsyncIterator[AppsHouse]:
     """The room, without any app."""
-    accounts = Accounts(db, clock, randomness, password_hashing=cheap_passwords())
+    accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=Options(), secret_overlap_seconds=86_400)
     transport = httpx.ASGITransport(platform(apps, accounts))
     async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as client:

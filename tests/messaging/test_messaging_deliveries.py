@@ -63,7 +63,7 @@ def say(message: str, kind: EventKind = EventKind.CONTENT) -> Publish:
 @pytest.fixture
 async def rooms(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> AsyncIterator[Rooms]:
     """An app that wants text messages and conversation changes."""
-    accounts = Accounts(db, clock, randomness)
+    accounts = Accounts(db, clock, randomness, vault)
     await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
     endpoints = tuple(Endpoint(key, "https://connector.example/hook", (), 0) for key in (CONTENT, CHANGE))
     owner = owner_of(*endpoints, owner_id=APP)

@@ -18,6 +18,7 @@ from switchbay.kit.errors import AppError
 from switchbay.manifest.public import Options
 from switchbay.oauth.public import OAuth
 from switchbay.oauth.routes import routes
+from switchbay.oauth.service import KeyRing
 
 TOKEN = "/sentinel/api/account/acme/app/token"
 MANIFEST = json.dumps(
@@ -68,10 +69,10 @@ class Platform:
 @pytest.fixture
 async def platform(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> AsyncIterator[Platform]:
     """A platform with one empty account."""
-    accounts = Accounts(db, clock, randomness, password_hashing=cheap_passwords())
+    accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     egress = Egress()
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=Options(), secret_overlap_seconds=60)
-    oauth = OAuth(db, clock, randomness, vault, accounts, apps)
+    oauth = OAuth(KeyRing(db, clock, randomness, vault), clock, accounts, apps)
     app = Application(routes(oauth))
     await accounts.create_account("acme", "Acme", OPERATOR)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://sentinel.example") as http:

@@ -42,7 +42,17 @@ class House:
     def acting(self, user: User) -> Actor:
         """A user as the actor of a change."""
         return actor_of(
-            Principal(ACCOUNT, user.user_id, user.user_pid, user.login_name, user.display_name, user.roles, "ses_x"),
+            Principal(
+                ACCOUNT,
+                user.user_id,
+                user.user_pid,
+                user.login_name,
+                user.display_name,
+                user.roles,
+                "ses_x",
+                self.clock.now_ms(),
+                ("pwd",),
+            ),
             HOME,
         )
 

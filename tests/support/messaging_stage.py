@@ -20,6 +20,7 @@ from support.accounts_house import ACCOUNT, OTHER, PASSWORD, cheap_passwords
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.infra.db import Database, Tx, metadata
 from switchbay.infra.machine import ManualClock, Randomness
+from switchbay.infra.vault import Vault
 from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
 from switchbay.messaging.admin import router
 from switchbay.messaging.public import Limits, Messaging
@@ -231,7 +232,7 @@ async def stage_on(
     db: Database, clock: ManualClock, randomness: Randomness, limits: Limits | None = None
 ) -> AsyncIterator[Stage]:
     """The room on a database, with two accounts and the users ada (admin), bob and cyd (agents) and dev (developer)."""
-    accounts = Accounts(db, clock, randomness, password_hashing=cheap_passwords())
+    accounts = Accounts(db, clock, randomness, Vault([("test", b"\x07" * 32)]), password_hashing=cheap_passwords())
     await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
     await accounts.create_account(OTHER, "Other Brand", OPERATOR)
     for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):

@@ -104,7 +104,7 @@ def join_stage(
     db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, egress: Egress, settings: Settings
 ) -> Stage:
     """Build a node on a database that may have been filled before."""
-    accounts = Accounts(db, clock, randomness, password_hashing=cheap_passwords())
+    accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     options = Options(dev_mode=True)
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=options, secret_overlap_seconds=3_600)
     server = build(Means(db, clock, randomness, vault, accounts, apps, egress, settings))

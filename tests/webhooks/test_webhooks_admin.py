@@ -13,6 +13,7 @@ from support.webhooks_house import ACCOUNT, APP, CHAT_STATE, CONTENT, OTHER_APP,
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
+from switchbay.infra.vault import Vault
 from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS
 from switchbay.kit.secret import Secret
 from switchbay.webhooks.admin import router
@@ -23,8 +24,8 @@ BASE = f"/accounts/{ACCOUNT}/deliveries"
 
 
 @pytest.fixture
-async def accounts(db: Database, clock: ManualClock, randomness: Randomness) -> Accounts:
-    built = Accounts(db, clock, randomness, password_hashing=cheap_passwords())
+async def accounts(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> Accounts:
+    built = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     for account in (ACCOUNT, OTHER_ACCOUNT):
         await built.create_account(account, f"Account {account}", OPERATOR)
         await built.create_user(account, "admin", PASSWORD, frozenset({Role.ADMIN}), OPERATOR)

@@ -97,6 +97,45 @@ def login_busy() -> AppError:
     return AppError(Kind.UNAVAILABLE, "login_busy", message, retry_after=1)
 
 
+def login_ticket_invalid() -> AppError:
+    """The ticket between password and code is too old, of another account, or what it tells is not true any more."""
+    return AppError(Kind.UNAUTHENTICATED, "login_ticket_invalid", "This login took too long. Start it again.")
+
+
+def login_not_recent() -> AppError:
+    """The session is too old for a change of how its user logs in."""
+    return AppError(Kind.FORBIDDEN, "login_not_recent", "Log in again first: this needs a login of the last minutes.")
+
+
+def second_factor_missing() -> AppError:
+    """The password is right, and this user needs a code as well."""
+    return AppError(
+        Kind.UNAUTHENTICATED, "second_factor_missing", "Send the code of the second factor too, in the member otp."
+    )
+
+
+def second_factor_invalid() -> AppError:
+    """The code is wrong, too old, or was used before."""
+    return AppError(
+        Kind.UNAUTHENTICATED, "second_factor_invalid", "The code is wrong, too old, or has been used already."
+    )
+
+
+def second_factor_refused() -> AppError:
+    """The same where a live session asks: not a 401, which would have clients log in again."""
+    return AppError(Kind.FORBIDDEN, "second_factor_refused", "The code is wrong, too old, or has been used already.")
+
+
+def second_factor_exists() -> AppError:
+    """A second factor is in use already."""
+    return AppError(Kind.CONFLICT, "second_factor_exists", "There is a second factor already. Remove it first.")
+
+
+def second_factor_unknown() -> AppError:
+    """There is no second factor to confirm, use or remove."""
+    return AppError(Kind.NOT_FOUND, "second_factor_unknown", "There is no second factor.")
+
+
 def login_field_missing(field: str) -> AppError:
     """The login body lacks a member, or it is not a string, or it is empty."""
     message = f"The login needs the member {field}, a string that is not empty."

@@ -14,8 +14,10 @@ from switchbay.accounts.domain.people import (
     operator,
     require,
 )
-from switchbay.accounts.domain.sessions import Login, Session
+from switchbay.accounts.domain.second_factor import Enrolment, SecondFactorState
+from switchbay.accounts.domain.sessions import EndedSession, EndReason, Login, SecondFactorNeeded, Session
 from switchbay.accounts.service import Accounts
+from switchbay.accounts.service.means import SessionEndListener
 from switchbay.accounts.service.passwords import Passwords
 from switchbay.accounts.store.audit import record_audit
 
@@ -29,11 +31,17 @@ __all__ = [
     "AuditEntry",
     "AuditFilter",
     "AuditPage",
+    "EndReason",
+    "EndedSession",
+    "Enrolment",
     "Login",
     "Passwords",
     "Principal",
     "Role",
+    "SecondFactorNeeded",
+    "SecondFactorState",
     "Session",
+    "SessionEndListener",
     "User",
     "UserChange",
     "actor_of",

@@ -44,7 +44,7 @@ def routes(accounts: Accounts) -> list[BaseRoute]:
     async def login(request: Request) -> Response:
         account: str = request.path_params["account"]
         given = wire.parse_login(await read_body(request, _LOGIN_BODY_BYTES))
-        opened = await accounts.login(account, given.username, given.password, client_address(request))
+        opened = await accounts.login(account, given.username, given.password, client_address(request), code=given.otp)
         body = wire.render_login(opened, accounts.base_uris(account), accounts.session_ms, accounts.now_ms())
         response = json_response(body, headers=_NO_STORE)
         # The path keeps apart the sessions of two accounts in one browser.

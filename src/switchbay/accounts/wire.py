@@ -23,6 +23,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
     username: str
     password: Secret
+    otp: Secret | None = None
 
 
 def _object(body: bytes) -> dict[str, JsonValue]:
@@ -33,14 +34,15 @@ def _object(body: bytes) -> dict[str, JsonValue]:
 
 
 def parse_login(body: bytes) -> Credentials:
-    """Read ``{"username", "password"}``; name the kind of login that a body asks for instead."""
+    """Read ``{"username", "password"}`` and perhaps ``otp``; name the kind of login that a body asks for instead."""
     given = _object(body)
     if "password" not in given:
         if "assertion" in given or "jwt" in given:
             raise errors.login_method_unsupported("SAML assertion")
         if "appKey" in given or "accessToken" in given:
             raise errors.login_method_unsupported("OAuth 1.0 keys")
-    return Credentials(_text(given, "username"), Secret(_text(given, "password")))
+    otp = Secret(_text(given, "otp")) if given.get("otp") is not None else None
+    return Credentials(_text(given, "username"), Secret(_text(given, "password")), otp)
 
 
 def _text(given: dict[str, JsonValue], field: str) -> str:
@@ -134,6 +136,7 @@ def render_session(session: Session) -> dict[str, JsonValue]:
         "created_at": session.created_at,
         "expires_at": session.expires_at,
         "address": session.address,
+        "amr": list(session.amr),
     }
 
 

@@ -10,7 +10,9 @@ from switchbay.infra.db import open_database
 from switchbay.infra.db.revision import migrate_in_child
 from switchbay.infra.machine import Randomness, SystemClock
 from switchbay.infra.settings import Settings
+from switchbay.infra.vault import Vault, load_vault
 from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.secret import Secret
 
 
 def prepare_data_dir(settings: Settings) -> None:
@@ -36,6 +38,38 @@ def _require_database(settings: Settings) -> None:
         raise AppError(Kind.NOT_FOUND, "database_missing", f"There is no database at {path}. Run switchbay init first.")
 
 
+class _ClosedVault(Vault):
+    """The vault of a host without the master keys, which most commands do well without. It never makes new keys."""
+
+    def __init__(self) -> None:
+        """Hold no key."""
+
+    def seal(self, plain: Secret | bytes, context: str) -> bytes:
+        """Refuse."""
+        del plain
+        raise _no_key(context)
+
+    def open_bytes(self, sealed: bytes, context: str) -> bytes:
+        """Refuse."""
+        del sealed
+        raise _no_key(context)
+
+
+def _no_key(context: str) -> AppError:
+    return AppError(
+        Kind.INVALID,
+        "master_key_missing",
+        "This needs the server's master keys: set SWITCHBAY_MASTER_KEYS, or name its data folder.",
+        {"for": context},
+    )
+
+
+def _open_vault(settings: Settings) -> Vault:
+    key_file = settings.data_dir / "master.key"
+    configured = settings.master_keys.get_secret_value()
+    return load_vault(configured, key_file) if configured or key_file.exists() else _ClosedVault()
+
+
 @asynccontextmanager
 async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
     """The accounts room over the database of the settings, for commands of the operator."""
@@ -47,7 +81,7 @@ async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
         busy_ms=int(settings.database_busy_seconds * 1000),
     )
     try:
-        accounts = Accounts.from_settings(db, SystemClock(), Randomness(), settings)
+        accounts = Accounts.from_settings(db, SystemClock(), Randomness(), _open_vault(settings), settings)
         try:
             yield accounts
         finally:

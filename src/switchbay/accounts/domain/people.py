@@ -1,14 +1,17 @@
 """Users, their roles, and who is acting."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from switchbay.accounts import errors
+from switchbay.kit.ids import is_account_id
 from switchbay.kit.secret import Secret
 
+_USER_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 ActorKind = Literal["user", "operator", "app", "system"]
 
 
@@ -52,7 +55,11 @@ class UserChange:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The user behind a live session."""
+    """The user behind a live session.
+
+    ``auth_time`` is when the session was opened, in epoch milliseconds; ``amr`` says how the user proved who they are:
+    words of RFC 8176, and ``fed`` for a login at another OpenID provider.
+    """
 
     account_id: str
     user_id: str
@@ -61,6 +68,8 @@ class Principal:
     display_name: str
     roles: frozenset[Role]
     session_id: str
+    auth_time: int
+    amr: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,18 @@ def operator(name: str = "operator") -> Actor:
 
 
 OPERATOR = operator()
+
+
+def is_user_id(text: str) -> bool:
+    """Whether ``text`` can be the id of a user: 1 to 18 digits."""
+    return _USER_ID.fullmatch(text) is not None
+
+
+def user_number(account_id: str, user_id: str) -> int:
+    """The number in a user's id. Raises ``user_unknown`` for what cannot be the id of a user of an account."""
+    if not is_account_id(account_id) or not is_user_id(user_id):
+        raise errors.user_unknown()
+    return int(user_id)
 
 
 def require(principal: Principal, *roles: Role) -> None:

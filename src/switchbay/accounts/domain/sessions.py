@@ -1,13 +1,21 @@
-"""Login sessions: opaque bearers that are stored as SHA-256 only."""
+"""Login sessions: opaque bearers that are stored as SHA-256 only, what opens them, and what tells of their end."""
 
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from switchbay.accounts import errors
 from switchbay.accounts.domain.people import Principal
 from switchbay.kit.secret import Secret
 
+EndReason = Literal["logout", "ended", "user"]
+"""Why sessions ended: their user logged out, an administrator ended them, or their user was disabled or got a new
+password. That a session expires is no end: nothing tells of it."""
+
+BY_PASSWORD = ("pwd",)
+BY_PASSWORD_AND_CODE = ("pwd", "otp", "mfa")
+BY_PASSWORD_AND_RECOVERY_CODE = ("pwd", "mfa")
 BEARER_BYTES = 32
 CSRF_BYTES = 16
 _BEARER = re.compile(r"[0-9a-f]{64}")
@@ -16,7 +24,7 @@ _SCHEME = "bearer "
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as an administrator sees it: never its bearer. Times are epoch milliseconds."""
+    """A session as an administrator sees it: never its bearer. Times are epoch milliseconds; ``amr`` as in RFC 8176."""
 
     account_id: str
     session_id: str
@@ -24,6 +32,22 @@ class Session:
     created_at: int
     expires_at: int
     address: str | None
+    amr: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A session that is no more, and whose it was."""
+
+    session_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactorNeeded:
+    """The password was right, and this user has a second factor: the ticket and a code finish the login."""
+
+    ticket: Secret
 
 
 @dataclass(frozen=True, slots=True)

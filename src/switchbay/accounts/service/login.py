@@ -1,60 +1,64 @@
-"""Login, the sessions it opens, and the throttle that failed logins run into (``domain.throttle`` has the rules)."""
+"""Login in one step or two, and the sessions it opens."""
 
+import base64
+import binascii
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import structlog
+import msgspec
 
 from switchbay.accounts import errors
 from switchbay.accounts.domain.names import given_password, login_key
-from switchbay.accounts.domain.people import Actor, Principal, User, actor_of, checked_address
+from switchbay.accounts.domain.people import Principal, User, actor_of, user_number
 from switchbay.accounts.domain.sessions import (
     BEARER_BYTES,
+    BY_PASSWORD,
     CSRF_BYTES,
+    EndedSession,
     Login,
+    SecondFactorNeeded,
     Session,
     bearer_from,
     fingerprint,
 )
-from switchbay.accounts.domain.throttle import (
-    ANY,
-    KNOWN_NETWORK_MS,
-    NONE,
-    SECOND_MS,
-    Place,
-    after_failure,
-    forgiven,
-    hash_name,
-    network_of,
-    places,
-    wait_ms,
-)
+from switchbay.accounts.domain.throttle import network_of
+from switchbay.accounts.service import attempts
+from switchbay.accounts.service.attempts import Attempt
 from switchbay.accounts.service.means import Means, UseCases
 from switchbay.accounts.service.passwords import LoginQueue
+from switchbay.accounts.service.second_factors import use_code
 from switchbay.accounts.store import accounts as accounts_store
+from switchbay.accounts.store import second_factors as factors_store
 from switchbay.accounts.store import sessions as store
-from switchbay.accounts.store import throttle as throttle_store
 from switchbay.accounts.store import users as users_store
 from switchbay.accounts.store.audit import record_audit
 from switchbay.infra.db import Tx
+from switchbay.kit.errors import AppError
 from switchbay.kit.ids import is_account_id
 from switchbay.kit.secret import Secret
 
-_log = structlog.get_logger("accounts.login")
-_SYSTEM = "login"
+TICKET_MS = 5 * 60 * 1_000
+_LONGEST_TICKET = 1_024
+
+
+class _Ticket(msgspec.Struct, frozen=True, array_like=True):
+    """What a ticket holds, sealed: whose password was right, and when."""
+
+    user_id: str
+    password_changed_at: int
+    at: int
+
+
+_ticket_decoder = msgspec.json.Decoder(_Ticket)
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
-    """A login that is being tried: whose, from where, and where its failure would be counted."""
+class _NewSession:
+    """A session that is about to be stored, and the secrets that its row has digests of."""
 
-    account_id: str
-    key: str
-    network: str
-    address: str | None
-    stored: users_store.StoredUser | None
-    places: tuple[Place, ...]
-    wait_ms: int
+    session: Session
+    bearer: Secret = field(repr=False)
+    csrf: Secret = field(repr=False)
 
 
 class Logins(UseCases):
@@ -73,8 +77,24 @@ class Logins(UseCases):
         """The server's clock, which a login answers."""
         return self._means.clock.now_ms()
 
-    async def login(self, account_id: str, login_name: str, password: Secret, address: str | None) -> Login:
-        """Open a session for the user with this password.
+    async def login(
+        self, account_id: str, login_name: str, password: Secret, address: str | None, *, code: Secret | None = None
+    ) -> Login:
+        """Open a session in one step; ``code`` is that of the second factor, for users who have one.
+
+        Raises what ``begin_login`` and ``finish_login`` raise, and ``second_factor_missing``.
+        """
+        opened = await self.begin_login(account_id, login_name, password, address)
+        if isinstance(opened, Login):
+            return opened
+        if code is None:
+            raise errors.second_factor_missing()
+        return await self.finish_login(account_id, opened.ticket, code, address)
+
+    async def begin_login(
+        self, account_id: str, login_name: str, password: Secret, address: str | None
+    ) -> Login | SecondFactorNeeded:
+        """Open a session for the user with this password, or ask for the code of their second factor.
 
         Raises ``name_invalid`` and ``password_invalid`` for what cannot be either, ``login_failed`` (the same answer
         after the same work for an unknown user, a disabled one and a wrong password), ``login_throttled``,
@@ -84,99 +104,137 @@ class Logins(UseCases):
         given = given_password(password)
         if not is_account_id(account_id):
             raise errors.login_failed()
-        network = network_of(address)
-        address = checked_address(address)
-        async with self._queue.turn(network):
-            attempt = await self._begin(account_id, key, network, address)
-            if attempt.wait_ms:
-                raise errors.login_throttled(-(-attempt.wait_ms // SECOND_MS))
-            stored = attempt.stored
-            right = await self._means.passwords.check(stored.password_hash if stored else None, given)
+        means = self._means
+        async with self._queue.turn(network_of(address)):
+            attempt, stored = await self._load(account_id, key, address)
+            right = await means.passwords.check(stored.password_hash if stored else None, given)
             if not right or stored is None or not stored.user.enabled:
-                await self._count_failure(attempt)
+                now = means.clock.now_ms()
+                await means.db.write(lambda tx: attempts.count_failure(tx, attempt, means.limits, now))
                 raise errors.login_failed()
-            return await self._open(attempt, stored, given)
+            new_hash = await means.passwords.hash(given) if means.passwords.is_outdated(stored.password_hash) else None
+            return await self._password_was_right(attempt, stored, new_hash)
 
-    async def _begin(self, account_id: str, key: str, network: str, address: str | None) -> _Attempt:
+    async def _load(
+        self, account_id: str, key: str, address: str | None
+    ) -> tuple[Attempt, users_store.StoredUser | None]:
         now = self._means.clock.now_ms()
 
-        async def load(tx: Tx) -> _Attempt:
+        async def load(tx: Tx) -> tuple[Attempt, users_store.StoredUser | None]:
             # Whether an account exists is no secret: the directory of services tells it to everybody.
             if await accounts_store.find_account(tx, account_id) is None:
                 raise errors.login_failed()
             stored = await users_store.find_by_login(tx, account_id, key)
-            since = now - KNOWN_NETWORK_MS
-            known = stored is not None and await throttle_store.is_known(
-                tx, account_id, int(stored.user.user_id), network, since
-            )
-            measured = places(hash_name(key), network, network_is_known=known)
-            counts = await throttle_store.load_failures(tx, account_id, measured)
-            wait = max(wait_ms(failures, now) for failures in counts.values())
-            return _Attempt(account_id, key, network, address, stored, measured, wait)
+            attempt = await attempts.describe(tx, account_id, key, stored, address, now)
+            await attempts.refuse_during_wait(tx, attempt, now)
+            return attempt, stored
 
         return await self._means.db.read(load)
 
-    async def _count_failure(self, attempt: _Attempt) -> None:
+    async def _password_was_right(
+        self, attempt: Attempt, checked: users_store.StoredUser, new_hash: str | None
+    ) -> Login | SecondFactorNeeded:
         now = self._means.clock.now_ms()
-        limits = self._means.limits
+        new = self._new_session(checked.user, attempt.address, BY_PASSWORD, now)
 
-        async def count(tx: Tx) -> int:
-            before = await throttle_store.lock_failures(tx, attempt.account_id, attempt.places)
-            after = {
-                place: after_failure(failures, limits.free(place), limits, now) for place, failures in before.items()
-            }
-            await throttle_store.save_failures(tx, attempt.account_id, after)
-            wait = max(wait_ms(failures, now) for failures in after.values())
-            if wait and attempt.stored is not None:
-                await record_audit(
-                    tx,
-                    account_id=attempt.account_id,
-                    actor=Actor("system", _SYSTEM, _SYSTEM, attempt.address),
-                    action="user.login_throttled",
-                    object_type="user",
-                    object_id=attempt.stored.user.user_id,
-                    at=now,
-                    detail={"wait_seconds": wait // SECOND_MS},
-                )
-            return wait
-
-        wait = await self._means.db.write(count)
-        _log.info(
-            "login failed", account_id=attempt.account_id, network=attempt.network, wait_seconds=wait // SECOND_MS
-        )
-
-    async def _open(self, attempt: _Attempt, checked: users_store.StoredUser, password: Secret) -> Login:
-        means = self._means
-        now = means.clock.now_ms()
-        bearer = Secret(means.randomness.token(BEARER_BYTES))
-        csrf = Secret(means.randomness.token(CSRF_BYTES))
-        session = Session(
-            account_id=attempt.account_id,
-            session_id=means.randomness.sortable_id("ses", now),
-            user_id=checked.user.user_id,
-            created_at=now,
-            expires_at=now + means.session_ms,
-            address=attempt.address,
-        )
-        new_hash: str | None = None
-        if means.passwords.is_outdated(checked.password_hash):
-            new_hash = await means.passwords.hash(password)
-
-        async def store_session(tx: Tx) -> User:
+        async def open_session(tx: Tx) -> Login | SecondFactorNeeded:
             number = int(checked.user.user_id)
             current = await users_store.lock_user(tx, attempt.account_id, number)
             if current is None or not current.user.enabled or current.password_hash != checked.password_hash:
                 raise errors.login_failed()  # disabled, or given another password, while this one was being checked
             if new_hash is not None:
                 await users_store.save_user(tx, users_store.StoredUser(current.user, current.login_key, new_hash))
-            await store.insert_session(tx, session, fingerprint(bearer.reveal()), fingerprint(csrf.reveal()))
-            await _forgive(tx, attempt)
-            await throttle_store.know(tx, attempt.account_id, number, attempt.network, now)
-            await _record(tx, "session.open", _principal(current.user, session), attempt.address, now)
-            return current.user
+            factor = await factors_store.find_factor(tx, attempt.account_id, number)
+            if factor is not None and factor.confirmed_at is not None:
+                return SecondFactorNeeded(self._ticket(current.user, now))
+            return await _store(tx, new, current.user, attempt, now)
 
-        user = await means.db.write(store_session)
-        return Login(bearer, csrf, session.expires_at, _principal(user, session))
+        return await self._means.db.write(open_session)
+
+    async def finish_login(self, account_id: str, ticket: Secret, code: Secret, address: str | None) -> Login:
+        """Open the session of a login whose password was right, with a code of the second factor or a recovery code.
+
+        Raises ``login_ticket_invalid`` (it lives for five minutes), ``second_factor_invalid``, ``login_failed`` (the
+        user was disabled or given another password meanwhile), ``login_throttled``.
+        """
+        now = self._means.clock.now_ms()
+        claims = self._read_ticket(account_id, ticket, now)
+        number = user_number(account_id, claims.user_id)
+
+        async def finish(tx: Tx) -> Login | None:
+            current = await users_store.lock_user(tx, account_id, number)
+            if (
+                current is None
+                or not current.user.enabled
+                or current.user.password_changed_at != claims.password_changed_at
+            ):
+                raise errors.login_failed()
+            factor = await factors_store.find_factor(tx, account_id, number)
+            if factor is None or factor.confirmed_at is None:
+                raise errors.login_ticket_invalid()
+            attempt = await attempts.describe(tx, account_id, current.login_key, current, address, now)
+            await attempts.hold(tx, attempt, now)
+            amr = await use_code(tx, self._means, factor, code, now)
+            if amr is None:
+                await attempts.count_failure(tx, attempt, self._means.limits, now)
+                return None
+            new = self._new_session(current.user, attempt.address, amr, now)
+            return await _store(tx, new, current.user, attempt, now)
+
+        opened = await self._means.db.write(finish)
+        if opened is None:
+            raise errors.second_factor_invalid()
+        return opened
+
+    async def open_session(self, account_id: str, user_id: str, address: str | None, amr: tuple[str, ...]) -> Login:
+        """Open a session for a user whom somebody else has recognised. Raises ``user_unknown``, ``login_failed``."""
+        number = user_number(account_id, user_id)
+        now = self._means.clock.now_ms()
+
+        async def open_session(tx: Tx) -> Login:
+            current = await users_store.lock_user(tx, account_id, number)
+            if current is None:
+                raise errors.user_unknown()
+            if not current.user.enabled:
+                raise errors.login_failed()
+            attempt = await attempts.describe(tx, account_id, current.login_key, current, address, now)
+            new = self._new_session(current.user, attempt.address, amr, now)
+            return await _store(tx, new, current.user, attempt, now)
+
+        return await self._means.db.write(open_session)
+
+    def _new_session(self, user: User, address: str | None, amr: tuple[str, ...], now: int) -> _NewSession:
+        means = self._means
+        session = Session(
+            account_id=user.account_id,
+            session_id=means.randomness.sortable_id("ses", now),
+            user_id=user.user_id,
+            created_at=now,
+            expires_at=now + means.session_ms,
+            address=address,
+            amr=amr,
+        )
+        return _NewSession(
+            session, Secret(means.randomness.token(BEARER_BYTES)), Secret(means.randomness.token(CSRF_BYTES))
+        )
+
+    def _ticket(self, user: User, now: int) -> Secret:
+        claims = msgspec.json.encode(_Ticket(user.user_id, user.password_changed_at, now))
+        sealed = self._means.vault.seal(claims, _ticket_context(user.account_id))
+        return Secret(base64.urlsafe_b64encode(sealed).decode("ascii"))
+
+    def _read_ticket(self, account_id: str, ticket: Secret, now: int) -> _Ticket:
+        text = ticket.reveal()
+        if len(text) > _LONGEST_TICKET or not text.isascii():
+            raise errors.login_ticket_invalid()
+        try:
+            sealed = base64.urlsafe_b64decode(text)
+            claims = _ticket_decoder.decode(self._means.vault.open_bytes(sealed, _ticket_context(account_id)))
+        except (AppError, binascii.Error, msgspec.DecodeError) as error:
+            raise errors.login_ticket_invalid() from error
+        if now >= claims.at + TICKET_MS:
+            raise errors.login_ticket_invalid()
+        return claims
 
     async def authenticate(self, account_id: str, authorization: str | None) -> Principal:
         """Recognise the user behind ``Bearer x`` or a bare ``x``.
@@ -237,31 +295,33 @@ class Logins(UseCases):
                 raise errors.csrf_invalid()
             if not await store.end_session(tx, account_id, token_hash):
                 raise errors.session_invalid()
+            ended = [EndedSession(live.principal.session_id, live.principal.user_id)]
+            await self._means.session_ends.tell(tx, account_id, ended, "logout")
             await _record(tx, "session.close", live.principal, address, now)
 
         await self._means.db.write(end)
 
 
-async def _forgive(tx: Tx, attempt: _Attempt) -> None:
-    counts = await throttle_store.load_failures(tx, attempt.account_id, attempt.places)
-    if all(failures == NONE for failures in counts.values()):
-        return
-    counts = await throttle_store.lock_failures(tx, attempt.account_id, attempt.places)
-    own = counts[Place(hash_name(attempt.key), attempt.network)]
-    cleared = {place: forgiven(failures, own) if place.name_hash == ANY else NONE for place, failures in counts.items()}
-    await throttle_store.save_failures(tx, attempt.account_id, cleared)
+def _ticket_context(account_id: str) -> str:
+    return f"login_ticket/{account_id}"
 
 
-def _principal(user: User, session: Session) -> Principal:
-    return Principal(
+async def _store(tx: Tx, new: _NewSession, user: User, attempt: Attempt, now: int) -> Login:
+    await store.insert_session(tx, new.session, fingerprint(new.bearer.reveal()), fingerprint(new.csrf.reveal()))
+    await attempts.succeed(tx, attempt, now)
+    principal = Principal(
         account_id=user.account_id,
         user_id=user.user_id,
         user_pid=user.user_pid,
         login_name=user.login_name,
         display_name=user.display_name,
         roles=user.roles,
-        session_id=session.session_id,
+        session_id=new.session.session_id,
+        auth_time=new.session.created_at,
+        amr=new.session.amr,
     )
+    await _record(tx, "session.open", principal, attempt.address, now)
+    return Login(new.bearer, new.csrf, new.session.expires_at, principal)
 
 
 async def _record(tx: Tx, action: str, principal: Principal, address: str | None, now: int) -> None:

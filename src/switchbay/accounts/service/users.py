@@ -12,31 +12,44 @@ from switchbay.accounts.domain.people import (
     User,
     UserChange,
     checked_roles,
+    is_user_id,
     leaves_administration,
     role_names,
+    user_number,
 )
-from switchbay.accounts.domain.sessions import Session
+from switchbay.accounts.domain.sessions import EndedSession, Session
 from switchbay.accounts.domain.throttle import hash_name
-from switchbay.accounts.service.means import UseCases
+from switchbay.accounts.service.means import Means, UseCases
 from switchbay.accounts.store import accounts as accounts_store
 from switchbay.accounts.store import sessions as sessions_store
 from switchbay.accounts.store import throttle as throttle_store
 from switchbay.accounts.store import users as store
 from switchbay.accounts.store.audit import record_audit
 from switchbay.infra.db import Tx, UniqueViolation
+from switchbay.infra.memory import RecentCache
 from switchbay.kit.ids import is_account_id
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.secret import Secret
 
 _FIRST_USER_ID = 1_000_001
-_USER_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SESSION_ID = re.compile(r"ses_[0-9a-z]{26}", re.ASCII)
 MOST_USERS_PER_PAGE = 500
 MOST_SESSIONS_LISTED = 500
+_FRESH_SECONDS = 2.0
+_MOST_CACHED = 10_000
 
 
 class UserBook(UseCases):
     """Creates, reads and changes users, and ends their sessions."""
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._recent_users: RecentCache[tuple[str, int], User] = RecentCache(
+            self._read_user, means.clock, seconds=_FRESH_SECONDS, most=_MOST_CACHED
+        )
+
+    async def _read_user(self, key: tuple[str, int]) -> User | None:
+        return await self._means.db.read(lambda tx: store.find_user(tx, *key))
 
     async def create_user(
         self,
@@ -90,11 +103,17 @@ class UserBook(UseCases):
 
     async def get_user(self, account_id: str, user_id: str) -> User:
         """Read a user. Raises ``user_unknown``."""
-        number = _user_number(account_id, user_id)
+        number = user_number(account_id, user_id)
         user = await self._means.db.read(lambda tx: store.find_user(tx, account_id, number))
         if user is None:
             raise errors.user_unknown()
         return user
+
+    async def find_user(self, account_id: str, user_id: str) -> User | None:
+        """The user as they were at most two seconds ago: for checks at every request, that they may still log in."""
+        if not is_account_id(account_id) or not is_user_id(user_id):
+            return None
+        return await self._recent_users.find((account_id, int(user_id)))
 
     async def find_user_by_login(self, account_id: str, login_name: str) -> User | None:
         """Read the user with this login name, in whatever case it is written."""
@@ -108,7 +127,7 @@ class UserBook(UseCases):
         self, account_id: str, *, after: str | None = None, limit: int = MOST_USERS_PER_PAGE
     ) -> list[User]:
         """Read users by id, those after the id ``after``. Raises ``cursor_invalid``."""
-        if after is not None and _USER_ID.fullmatch(after) is None:
+        if after is not None and not is_user_id(after):
             raise errors.cursor_invalid()
         if not is_account_id(account_id):
             return []
@@ -121,7 +140,7 @@ class UserBook(UseCases):
 
         Raises ``user_unknown``, ``name_invalid``, ``password_invalid``, ``roles_missing``, ``last_admin``.
         """
-        number = _user_number(account_id, user_id)
+        number = user_number(account_id, user_id)
         if change.display_name is not None:
             checked_name("display name", change.display_name)
         if change.roles is not None:
@@ -143,8 +162,11 @@ class UserBook(UseCases):
             if after == before:
                 return after.user
             await store.save_user(tx, after)
+            tx.on_commit(lambda: self._recent_users.drop((account_id, number)))
             if change.ends_sessions:
-                detail["sessions_ended"] = await sessions_store.end_sessions_of(tx, account_id, number)
+                ended = await sessions_store.end_sessions_of(tx, account_id, number)
+                await self._means.session_ends.tell(tx, account_id, ended, "user")
+                detail["sessions_ended"] = len(ended)
             if password_hash is not None:
                 await throttle_store.forget_name(tx, account_id, hash_name(before.login_key))
                 detail["new_password"] = True
@@ -159,7 +181,7 @@ class UserBook(UseCases):
 
     async def release_user(self, account_id: str, user_id: str, actor: Actor) -> None:
         """End every wait that failed logins of this user name began. Raises ``user_unknown``."""
-        number = _user_number(account_id, user_id)
+        number = user_number(account_id, user_id)
         now = self._means.clock.now_ms()
 
         async def release(tx: Tx) -> None:
@@ -191,6 +213,8 @@ class UserBook(UseCases):
             session = await sessions_store.end_session_by_id(tx, account_id, session_id)
             if session is None:
                 raise errors.session_unknown()
+            ended = [EndedSession(session_id, session.user_id)]
+            await self._means.session_ends.tell(tx, account_id, ended, "ended")
             await record_audit(
                 tx,
                 account_id=account_id,
@@ -206,7 +230,7 @@ class UserBook(UseCases):
 
     async def revoke_sessions_of(self, account_id: str, user_id: str, actor: Actor) -> int:
         """End every session of a user; return how many there were. Raises ``user_unknown``."""
-        number = _user_number(account_id, user_id)
+        number = user_number(account_id, user_id)
         now = self._means.clock.now_ms()
 
         async def revoke(tx: Tx) -> int:
@@ -214,17 +238,12 @@ class UserBook(UseCases):
             if stored is None:
                 raise errors.user_unknown()
             ended = await sessions_store.end_sessions_of(tx, account_id, number)
+            await self._means.session_ends.tell(tx, account_id, ended, "ended")
             if ended:
-                await _record(tx, stored.user, actor, "user.revoke_sessions", now, {"sessions_ended": ended})
-            return ended
+                await _record(tx, stored.user, actor, "user.revoke_sessions", now, {"sessions_ended": len(ended)})
+            return len(ended)
 
         return await self._means.db.write(revoke)
-
-
-def _user_number(account_id: str, user_id: str) -> int:
-    if not is_account_id(account_id) or _USER_ID.fullmatch(user_id) is None:
-        raise errors.user_unknown()
-    return int(user_id)
 
 
 async def _record(tx: Tx, user: User, actor: Actor, action: str, now: int, detail: dict[str, JsonValue]) -> None:

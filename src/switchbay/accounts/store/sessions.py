@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from switchbay.accounts.domain.people import Principal
-from switchbay.accounts.domain.sessions import Session
+from switchbay.accounts.domain.sessions import EndedSession, Session
 from switchbay.accounts.store.users import roles_from
 from switchbay.accounts.tables import sessions, users
 from switchbay.infra.db import Row, Tx
@@ -19,6 +19,8 @@ _LIVE = (
     sa.select(
         sessions.c.session_id,
         sessions.c.csrf_hash,
+        sessions.c.created_at,
+        sessions.c.amr,
         users.c.account_id,
         users.c.user_id,
         users.c.user_pid,
@@ -44,7 +46,7 @@ _RECENT_OF_USER = _RECENT.where(_USER)
 _BY_ID = sa.select(sessions).where(_ACCOUNT, sessions.c.session_id == sa.bindparam("session_id", required=True))
 _DELETE = sa.delete(sessions).where(_ACCOUNT, _TOKEN)
 _DELETE_BY_ID = sa.delete(sessions).where(_ACCOUNT, sessions.c.session_id == sa.bindparam("session_id", required=True))
-_DELETE_OF_USER = sa.delete(sessions).where(_ACCOUNT, _USER)
+_DELETE_OF_USER = sa.delete(sessions).where(_ACCOUNT, _USER).returning(sessions.c.session_id)
 _DELETE_EXPIRED = sa.delete(sessions).where(sessions.c.expires_at <= _NOW)
 
 
@@ -64,6 +66,7 @@ def _session(row: Row) -> Session:
         row["created_at"],
         row["expires_at"],
         row["address"],
+        tuple(row["amr"].split()),
     )
 
 
@@ -78,6 +81,7 @@ async def insert_session(tx: Tx, session: Session, token_hash: str, csrf_hash: s
         "created_at": session.created_at,
         "expires_at": session.expires_at,
         "address": session.address,
+        "amr": " ".join(session.amr),
     }
     await tx.insert(sessions, row)
 
@@ -95,6 +99,8 @@ async def find_live(tx: Tx, account_id: str, token_hash: str, now: int) -> LiveS
         display_name=row["display_name"],
         roles=roles_from(row["roles"]),
         session_id=row["session_id"],
+        auth_time=row["created_at"],
+        amr=tuple(row["amr"].split()),
     )
     return LiveSession(principal, row["csrf_hash"])
 
@@ -127,9 +133,10 @@ async def end_session_by_id(tx: Tx, account_id: str, session_id: str) -> Session
     return _session(row)
 
 
-async def end_sessions_of(tx: Tx, account_id: str, user_id: int) -> int:
-    """Delete every session of a user; return how many there were."""
-    return await tx.execute(_DELETE_OF_USER, {"account_id": account_id, "user_id": user_id})
+async def end_sessions_of(tx: Tx, account_id: str, user_id: int) -> list[EndedSession]:
+    """Delete every session of a user; return what was there."""
+    rows = await tx.fetch(_DELETE_OF_USER, {"account_id": account_id, "user_id": user_id})
+    return [EndedSession(row["session_id"], str(user_id)) for row in rows]
 
 
 async def purge(tx: Tx, now: int) -> int:

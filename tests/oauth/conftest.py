@@ -14,6 +14,7 @@ from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
 from switchbay.oauth.public import OAuth
+from switchbay.oauth.service import KeyRing
 
 
 @pytest.fixture
@@ -26,21 +27,33 @@ def directory() -> Directory:
 
 
 @pytest.fixture
-def oauth(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, directory: Directory) -> OAuth:
+def ring(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> KeyRing:
+    """The keys as one node sees them."""
+    return KeyRing(db, clock, randomness, vault)
+
+
+@pytest.fixture
+def other_ring(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> KeyRing:
+    """The keys as another node sees them."""
+    return KeyRing(db, clock, randomness, vault)
+
+
+@pytest.fixture
+def oauth(ring: KeyRing, clock: ManualClock, directory: Directory) -> OAuth:
     """The service of one node."""
-    return OAuth(db, clock, randomness, vault, directory, directory)
+    return OAuth(ring, clock, directory, directory)
 
 
 @pytest.fixture
-def other_node(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, directory: Directory) -> OAuth:
+def other_node(other_ring: KeyRing, clock: ManualClock, directory: Directory) -> OAuth:
     """The service of another node on the same database, with memories of its own."""
-    return OAuth(db, clock, randomness, vault, directory, directory)
+    return OAuth(other_ring, clock, directory, directory)
 
 
 @pytest.fixture
-async def http(oauth: OAuth) -> AsyncIterator[httpx.AsyncClient]:
+async def http(oauth: OAuth, ring: KeyRing, directory: Directory) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the routes."""
-    async with client_of(oauth) as client:
+    async with client_of(oauth, ring, directory) as client:
         yield client
 
 

@@ -22,6 +22,7 @@ from support.oauth_clients import (
 )
 from switchbay.infra.db import Database, Tx
 from switchbay.oauth.public import OAuth
+from switchbay.oauth.service import KeyRing
 from switchbay.oauth.tables import keys
 
 V1 = f"/sentinel/api/account/{ACCOUNT}/app/token"
@@ -226,8 +227,10 @@ async def test_other_methods_are_refused(http: httpx.AsyncClient) -> None:
         assert (await http.request(method, V1, params=FORM)).status_code == 405
 
 
-async def test_the_query_is_refused_when_the_operator_turned_it_off(oauth: OAuth, directory: Directory) -> None:
-    async with client_of(oauth, query_credentials=False) as strict:
+async def test_the_query_is_refused_when_the_operator_turned_it_off(
+    oauth: OAuth, ring: KeyRing, directory: Directory
+) -> None:
+    async with client_of(oauth, ring, directory, query_credentials=False) as strict:
         assert_refused(await strict.post(V1, params=FORM), 400, "invalid_request")
         assert directory.checked == []
         assert (await strict.post(V1, params={"v": "1.0"}, data=FORM)).status_code == 200

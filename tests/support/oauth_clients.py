@@ -9,7 +9,9 @@ from switchbay.apps.public import Client
 from switchbay.infra.web import Application
 from switchbay.kit.errors import AppError, Kind
 from switchbay.oauth.public import OAuth
+from switchbay.oauth.routes import keys as keys_routes
 from switchbay.oauth.routes import routes
+from switchbay.oauth.service import KeyRing
 
 ACCOUNT = "4711001"
 OTHER_ACCOUNT = "4711002"
@@ -77,7 +79,9 @@ class Directory:
         return account_id
 
 
-def client_of(service: OAuth, *, query_credentials: bool = True) -> httpx.AsyncClient:
-    """A client that talks to the routes of a service."""
-    app = Application(routes(service, query_credentials=query_credentials))
+def client_of(
+    service: OAuth, ring: KeyRing, directory: Directory, *, query_credentials: bool = True
+) -> httpx.AsyncClient:
+    """A client that talks to the routes of a service and of its keys."""
+    app = Application([*routes(service, query_credentials=query_credentials), *keys_routes.routes(ring, directory)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://sentinel.example")

@@ -14,7 +14,9 @@ from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
 from switchbay.oauth.browser import Browser
 from switchbay.oauth.routes import app_tokens
-from switchbay.oauth.service import OAuth
+from switchbay.oauth.routes import keys as keys_routes
+from switchbay.oauth.service import KeyRing, OAuth
+from switchbay.oauth.service.policies import Policies
 from switchbay.oauth.service.refusals import RefusalLog
 from switchbay.oauth.sign_in import SignIn
 from switchbay.oauth.transactions import Transactions
@@ -39,6 +41,8 @@ class AuthorizationServer:
     """The services of the room, the routes of the wire and the routers of the management API."""
 
     oauth: OAuth
+    keys: KeyRing
+    policies: Policies
     routes: list[BaseRoute]
     routers: list[APIRouter]
     refusals: RefusalLog
@@ -61,11 +65,21 @@ def build(means: Means) -> AuthorizationServer:
     browser = Browser(means.accounts, means.randomness)
     transactions = Transactions(means.vault, means.clock)
     sign_in = SignIn(browser, transactions, means.clock)
-    oauth = OAuth(
+    keys = KeyRing(
         means.db,
         means.clock,
         means.randomness,
         means.vault,
+        rotation_seconds=settings.key_rotation_seconds,
+        jwks_seconds=settings.jwks_seconds,
+        token_seconds=settings.token_seconds,
+        id_token_seconds=settings.id_token_seconds,
+        consumer_token_seconds=settings.consumer_token_seconds,
+    )
+    policies = Policies(means.db, means.clock)
+    oauth = OAuth(
+        keys,
+        means.clock,
         means.accounts,
         means.apps,
         token_seconds=settings.token_seconds,
@@ -73,6 +87,7 @@ def build(means: Means) -> AuthorizationServer:
     )
     routes: list[BaseRoute] = [
         *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
+        *keys_routes.routes(keys, means.accounts),
     ]
     routers: list[APIRouter] = []
-    return AuthorizationServer(oauth, routes, routers, refusals, browser, sign_in)
+    return AuthorizationServer(oauth, keys, policies, routes, routers, refusals, browser, sign_in)

@@ -43,6 +43,16 @@ def consumer_id_invalid(reason: str) -> AppError:
     return AppError(Kind.INVALID, "consumer_id_invalid", f"The ext_consumer_id {reason}.")
 
 
+def resource_invalid(resource: str | None) -> AppError:
+    """What was given as a resource indicator is none, or there are too many of them."""
+    problem = "There are too many resources" if resource is None else f"{resource!r} cannot be a resource"
+    return AppError(
+        Kind.INVALID,
+        "resource_invalid",
+        f"{problem}: a resource is an absolute https address without a fragment, and there are at most a hundred.",
+    )
+
+
 def keys_unavailable() -> AppError:
     """The signing keys changed faster than they could be read; trying again is safe."""
     return AppError(

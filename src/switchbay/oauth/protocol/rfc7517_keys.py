@@ -1,14 +1,15 @@
-"""Signing keys and the published key set (RFC 7517, RFC 7518 §6.3, key ids by RFC 7638)."""
+"""Signing keys and the published key set (RFC 7517, RFC 7518 §6, key ids by RFC 7638)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from joserfc.jwk import RSAKey
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc.jwk import ECKey, RSAKey
 
-from switchbay.oauth.protocol.rfc7515_signature import ALGORITHM
+from switchbay.oauth.domain import Algorithm
+from switchbay.oauth.protocol.rfc7515_signature import PrivateKey, PublicKey
 
 KEY_BITS = 2_048
 _EXPONENT = 65_537
@@ -23,33 +24,44 @@ class NewKey:
     public_jwk: str
 
 
-def generate_key() -> NewKey:
-    """Make a key pair. Takes some tens of milliseconds, seconds on a bad day: call it in a thread."""
-    private = rsa.generate_private_key(_EXPONENT, KEY_BITS)
+def generate_key(alg: Algorithm = Algorithm.RS256) -> NewKey:
+    """Make a key pair: RSA with 2,048 bits, or P-256.
+
+    An RSA key takes some tens of milliseconds, seconds on a bad day: call this in a thread.
+    """
+    private: PrivateKey
+    public: PublicKey
+    if alg is Algorithm.RS256:
+        private = rsa.generate_private_key(_EXPONENT, KEY_BITS)
+        public = RSAKey.import_key(private.public_key())
+    else:
+        private = ec.generate_private_key(ec.SECP256R1())
+        public = ECKey.import_key(private.public_key())
     der = private.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    key = RSAKey.import_key(private.public_key())
-    kid = key.thumbprint()
-    jwk = {"kty": "RSA", "use": "sig", "alg": ALGORITHM, "kid": kid, **key.as_dict(private=False)}
+    kid = public.thumbprint()
+    members = {name: value for name, value in public.as_dict(private=False).items() if name not in {"kty", "kid"}}
+    jwk = {"kty": public.key_type, "use": "sig", "alg": alg.value, "kid": kid, **members}
     return NewKey(kid, der, msgspec.json.encode(jwk).decode("ascii"))
 
 
-def load_private_key(der: bytes) -> RSAKey:
+def load_private_key(der: bytes) -> PrivateKey:
     """Read a private key that the vault has opened.
 
     The vault has authenticated the bytes, and this program made them, so the primality checks, which take forty
     milliseconds, are left out.
     """
     private = serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
-    if not isinstance(private, rsa.RSAPrivateKey):
-        raise TypeError("a signing key is an RSA key")
-    return RSAKey.import_key(private)
+    if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise TypeError("a signing key is an RSA key or one of an elliptic curve")
+    return private
 
 
-def load_public_key(public_jwk: str) -> RSAKey:
+def load_public_key(public_jwk: str) -> PublicKey:
     """Read a public key from its JSON Web Key text."""
-    return RSAKey.import_key(msgspec.json.decode(public_jwk, type=dict[str, str | list[str]]))
+    members = msgspec.json.decode(public_jwk, type=dict[str, str | list[str]])
+    return RSAKey.import_key(members) if members["kty"] == "RSA" else ECKey.import_key(members)
 
 
 def render_key_set(public_jwks: Iterable[str]) -> bytes:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from switchbay.infra.web import JSON, client_address, decode_as, json_response, read_body, retry_headers
+from switchbay.infra.web import client_address, decode_as, json_response, read_body, retry_headers
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.ids import is_account_id
 from switchbay.oauth.protocol.rfc6749_client_authentication import read_credentials
@@ -20,7 +20,6 @@ from switchbay.oauth.protocol.rfc6749_parameters import read_parameters, read_ve
 from switchbay.oauth.service import OAuth
 
 BODY_LIMIT = 16_384
-KEYS_MAX_AGE = 60
 _NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _TOKEN_ERRORS = {
     Kind.TOO_LARGE: "invalid_request",
@@ -71,18 +70,9 @@ def routes(service: OAuth, *, query_credentials: bool = True) -> list[BaseRoute]
         made = await service.consumer_identity(account_id, token, body.ext_consumer_id)
         return json_response({"token": made.reveal()}, 201, _NOT_STORED)
 
-    async def get_all_keys(_request: Request) -> Response:
-        return _key_set(await service.publish_all_keys())
-
-    async def get_account_keys(request: Request) -> Response:
-        return _key_set(await service.publish_account_keys(request.path_params["account"]))
-
     return [
         Route("/sentinel/api/account/{account}/app/token", post_token, methods=["POST"]),
         Route("/sentinel/api/v2/account/{account}/app/token", post_token_v2, methods=["POST"]),
-        Route("/sentinel/api/account/{account}/jwks", get_account_keys, methods=["GET"]),
-        Route("/sentinel/well-known/jwks", get_all_keys, methods=["GET"]),
-        Route("/.well-known/jwks.json", get_all_keys, methods=["GET"]),
         Route("/api/account/{account}/consumer", post_consumer, methods=["POST"]),
     ]
 
@@ -104,7 +94,3 @@ async def _issue(
         "scope": issued.scope,
     }
     return json_response(answer, 200, _NOT_STORED)
-
-
-def _key_set(document: bytes) -> Response:
-    return Response(document, 200, {"Cache-Control": f"public, max-age={KEYS_MAX_AGE}"}, media_type=JSON)

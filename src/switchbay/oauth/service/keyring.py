@@ -1,45 +1,39 @@
 """The keys of all accounts: made when first needed, sealed at rest, parsed once, remembered for a while.
 
 What a row says (which key signs, what a key may sign) is believed for two seconds, so that another node's change is
-seen; a parsed private key, which never changes under its id, is kept as long as there is room.
+seen; a parsed key, which never changes under its id, is kept as long as there is room.
 """
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-from joserfc.jwk import RSAKey
 
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.memory import BoundedCache, SingleFlight
 from switchbay.infra.vault import Vault
-from switchbay.oauth.domain import KeyPurpose, KeyState
+from switchbay.kit.ids import is_account_id
+from switchbay.oauth.domain import Algorithm, KeyPurpose, KeyState
 from switchbay.oauth.errors import keys_unavailable
 from switchbay.oauth.protocol.consumer_identity import IDENTITY_KEY_BYTES
-from switchbay.oauth.protocol.rfc7515_signature import ALGORITHM
-from switchbay.oauth.protocol.rfc7517_keys import (
-    generate_key,
-    load_private_key,
-    load_public_key,
-    render_key_set,
-)
+from switchbay.oauth.protocol.key_schedule import PUBLISHED, PUBLISHED_SLOTS, Schedule
+from switchbay.oauth.protocol.rfc7515_signature import ANY_JWT, JWT, PublicKey, TokenRefused, read_header, sign, verify
+from switchbay.oauth.protocol.rfc7517_keys import load_public_key, render_key_set
+from switchbay.oauth.service.key_making import KeyMaker, SigningKey
 from switchbay.oauth.store import keys as store
+from switchbay.oauth.store.keys import KeyRow, Slot
 
+YEAR_SECONDS = 31_536_000
+QUARTER_SECONDS = 7_776_000
 ROW_SECONDS = 2.0
 MOST_PUBLISHED_KEYS = 1_000
-_MOST_ACTIVE = 10_000
-_MOST_PRIVATE = 2_000
-_MOST_PUBLIC = 10_000
+# A parsed RSA key that has signed holds some 10 KB, so these are the 40 MB that key pairs may take. Without one of them
+# in memory a signature takes half a millisecond longer.
+_MOST_SIGNING = 4_000
+_MOST_PUBLIC = 5_000
 _MOST_IDENTITIES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A key that signs, and its id."""
-
-    kid: str
-    key: RSAKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,91 +41,169 @@ class VerificationKey:
     """A key that verifies, and what it may have signed."""
 
     purpose: KeyPurpose
-    key: RSAKey
+    alg: Algorithm
+    key: PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """A JWK Set document, and for how many seconds it may be cached."""
+
+    document: bytes
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Signing:
+    until: float
+    key: SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class _Verifying:
+    until: float
+    key: VerificationKey
 
 
 class KeyRing:
-    """Finds keys, and makes the first one of each purpose."""
+    """Finds keys, signs and verifies with them, and makes the first one of each purpose."""
 
-    def __init__(self, db: Database, clock: Clock, randomness: Randomness, vault: Vault) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        randomness: Randomness,
+        vault: Vault,
+        *,
+        rotation_seconds: int = QUARTER_SECONDS,
+        jwks_seconds: int = 900,
+        token_seconds: int = 3_600,
+        id_token_seconds: int = 600,
+        consumer_token_seconds: int = YEAR_SECONDS,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._randomness = randomness
         self._vault = vault
-        self._active: BoundedCache[tuple[str, KeyPurpose], tuple[float, SigningKey]] = BoundedCache(_MOST_ACTIVE)
-        self._private: BoundedCache[tuple[str, str], SigningKey] = BoundedCache(_MOST_PRIVATE)
-        self._public: BoundedCache[tuple[str, str], tuple[float, VerificationKey]] = BoundedCache(_MOST_PUBLIC)
+        self._maker = KeyMaker(clock, vault)
+        self.schedule = Schedule(
+            rotation_ms=rotation_seconds * 1000,
+            jwks_ms=jwks_seconds * 1000,
+            token_ms=max(token_seconds, id_token_seconds) * 1000,
+            consumer_token_ms=consumer_token_seconds * 1000,
+        )
+        self._signing: BoundedCache[Slot, _Signing] = BoundedCache(_MOST_SIGNING)
+        self._public: BoundedCache[tuple[str, str], _Verifying] = BoundedCache(_MOST_PUBLIC)
         self._identities: BoundedCache[str, bytes] = BoundedCache(_MOST_IDENTITIES)
-        self._key_set: tuple[float, bytes] | None = None
-        self._active_loads: SingleFlight[tuple[str, KeyPurpose], SigningKey] = SingleFlight()
+        self._common: tuple[float, KeySet] | None = None
+        self._signing_loads: SingleFlight[Slot, SigningKey] = SingleFlight()
         self._public_loads: SingleFlight[tuple[str, str], VerificationKey | None] = SingleFlight()
         self._identity_loads: SingleFlight[str, bytes] = SingleFlight()
-        self._key_set_loads: SingleFlight[None, bytes] = SingleFlight()
-        self._generating = asyncio.Semaphore(1)  # making keys for many accounts must not take every core
+        self._common_loads: SingleFlight[None, KeySet] = SingleFlight()
+        # RSA takes a third of a millisecond, in which other threads may run; an elliptic curve takes less than the
+        # hand-over to a thread does.
+        self._signers = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="sign")
 
-    async def get_signing_key(self, account_id: str, purpose: KeyPurpose) -> SigningKey:
+    # Signing
+
+    async def sign(
+        self,
+        account_id: str,
+        purpose: KeyPurpose,
+        payload: bytes,
+        *,
+        alg: Algorithm = Algorithm.RS256,
+        typ: str = JWT,
+    ) -> str:
+        """Sign the bytes with the account's key for this purpose; the compact form. The account must exist."""
+        signing = await self.get_signing_key(account_id, purpose, alg)
+        if alg is Algorithm.ES256:
+            return sign(payload, signing.kid, signing.key, typ=typ)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._signers, _sign, payload, signing, typ)
+
+    async def get_signing_key(
+        self, account_id: str, purpose: KeyPurpose, alg: Algorithm = Algorithm.RS256
+    ) -> SigningKey:
         """The key that signs for this purpose; it is made now if there is none. The account must exist."""
-        place = (account_id, purpose)
-        known = self._active.get(place)
-        if known is not None and self._clock.monotonic() < known[0]:
-            return known[1]
-        return await self._active_loads.run(place, lambda: self._load_signing_key(account_id, purpose))
+        slot = Slot(account_id, purpose, alg)
+        known = self._signing.get(slot)
+        if known is not None and self._clock.monotonic() < known.until:
+            return known.key
+        return await self._signing_loads.run(slot, lambda: self._load_signing_key(slot))
 
-    async def _load_signing_key(self, account_id: str, purpose: KeyPurpose) -> SigningKey:
-        row = await self._db.read(lambda tx: store.find_active_key(tx, account_id, purpose))
+    async def _load_signing_key(self, slot: Slot) -> SigningKey:
+        until = self._clock.monotonic() + ROW_SECONDS
+        row = await self._db.read(lambda tx: store.find_key_in_state(tx, slot, KeyState.ACTIVE))
         if row is None:
-            row = await self._make_key(account_id, purpose)
-        signing = self._private.get((account_id, row.kid))
-        if signing is None:
-            der = self._vault.open_bytes(row.private_key, _key_context(account_id, row.kid))
-            signing = SigningKey(row.kid, load_private_key(der))
-            self._private.put((account_id, row.kid), signing)
-        self._active.put((account_id, purpose), (self._clock.monotonic() + ROW_SECONDS, signing))
+            row = await self._make_first_key(slot)
+            until = self._clock.monotonic() + ROW_SECONDS
+        known = self._signing.get(slot)
+        signing = known.key if known is not None and known.key.kid == row.kid else self._maker.open(row)
+        self._signing.put(slot, _Signing(until, signing))
         return signing
 
-    async def _make_key(self, account_id: str, purpose: KeyPurpose) -> store.KeyRow:
-        """Make the purpose's first key; when another node was faster, the result is its key."""
-        async with self._generating:
-            new = await asyncio.to_thread(generate_key)
-        now = self._clock.now_ms()
-        made = store.KeyRow(
-            account_id=account_id,
-            kid=new.kid,
-            purpose=purpose,
-            state=KeyState.ACTIVE,
-            alg=ALGORITHM,
-            private_key=self._vault.seal(new.private_der, _key_context(account_id, new.kid)),
-            public_jwk=new.public_jwk,
-            created_at=now,
-            state_at=now,
-        )
+    async def _make_first_key(self, slot: Slot) -> KeyRow:
+        """Make the slot's first key, which signs at once; when another node was faster, the result is its key."""
+        if slot.alg is Algorithm.ES256 and slot.purpose is not KeyPurpose.OIDC:
+            raise ValueError(f"{slot.purpose} keys do not sign by {slot.alg}")
+        made = await self._maker.make(slot, KeyState.ACTIVE)
 
-        async def add(tx: Tx) -> store.KeyRow | None:
+        async def add(tx: Tx) -> KeyRow | None:
             await store.add_key(tx, made)
-            return await store.find_active_key(tx, account_id, purpose)
+            return await store.find_key_in_state(tx, slot, KeyState.ACTIVE)
 
         row = await self._db.write(add)
         if row is None:
             raise keys_unavailable()
-        self._key_set = None
+        self._common = None
         return row
+
+    # Verifying
+
+    async def open(
+        self, account_id: str, token: str, purposes: AbstractSet[KeyPurpose], *, typ: AbstractSet[str] = ANY_JWT
+    ) -> bytes:
+        """The payload of a token that a key of this account and of one of these purposes signed.
+
+        ``typ``: the types that the token's header may name. Raises ``TokenRefused``. Whether the claims are good, here
+        and now, is for the caller to judge.
+        """
+        header = read_header(token, typ)
+        if not is_account_id(account_id):
+            raise TokenRefused("account_wrong")
+        found = await self.find_verification_key(account_id, header.kid)
+        if found is None:
+            raise TokenRefused("key_unknown")
+        if found.purpose not in purposes:
+            raise TokenRefused("key_of_another_purpose")
+        if found.alg is not header.alg:
+            raise TokenRefused("algorithm_of_another_key")
+        return verify(token, found.key)
 
     async def find_verification_key(self, account_id: str, kid: str) -> VerificationKey | None:
         """The account's key with this id. One that is not found is looked up again the next time."""
         place = (account_id, kid)
         known = self._public.get(place)
-        if known is not None and self._clock.monotonic() < known[0]:
-            return known[1]
+        if known is not None and self._clock.monotonic() < known.until:
+            return known.key
         return await self._public_loads.run(place, lambda: self._load_verification_key(account_id, kid))
 
     async def _load_verification_key(self, account_id: str, kid: str) -> VerificationKey | None:
+        place = (account_id, kid)
+        until = self._clock.monotonic() + ROW_SECONDS
         row = await self._db.read(lambda tx: store.find_key(tx, account_id, kid))
         if row is None:
-            self._public.discard((account_id, kid))
+            self._public.discard(place)
             return None
-        found = VerificationKey(row.purpose, load_public_key(row.public_jwk))
-        self._public.put((account_id, kid), (self._clock.monotonic() + ROW_SECONDS, found))
+        known = self._public.get(place)
+        found = (
+            known.key if known is not None else VerificationKey(row.purpose, row.alg, load_public_key(row.public_jwk))
+        )
+        self._public.put(place, _Verifying(until, found))
         return found
+
+    # Consumer identities
 
     async def get_identity_key(self, account_id: str) -> bytes:
         """The key that makes the platform's consumer ids; made when first needed, the same for good."""
@@ -158,30 +230,39 @@ class KeyRing:
         self._identities.put(account_id, key)
         return key
 
-    async def render_account_keys(self, account_id: str) -> bytes:
-        """The JWK Set of one account. Its first published key is made now, so that it is known before it signs."""
-        await self.get_signing_key(account_id, KeyPurpose.APP_V2)
+    # Publishing
 
-        async def load(tx: Tx) -> Sequence[str]:
-            return await store.list_account_jwks(tx, account_id, KeyPurpose.APP_V2)
+    async def render_account_keys(self, account_id: str) -> KeySet:
+        """The JWK Set of one account. The account must exist.
 
-        return render_key_set(await self._db.read(load))
+        What could sign and was never needed yet is made now: so no set lacks a key that signs while the set is cached.
+        """
+        published = await self._db.read(lambda tx: store.list_public_keys(tx, account_id, PUBLISHED))
+        signing = {(row.slot.purpose, row.slot.alg) for row in published if row.state is KeyState.ACTIVE}
+        missing = [Slot(account_id, purpose, alg) for purpose, alg in PUBLISHED_SLOTS if (purpose, alg) not in signing]
+        if missing:
+            for slot in missing:
+                await self._signing_loads.run(slot, lambda slot=slot: self._load_signing_key(slot))
+            published = await self._db.read(lambda tx: store.list_public_keys(tx, account_id, PUBLISHED))
+        return KeySet(render_key_set(row.public_jwk for row in published), self.schedule.max_age_seconds)
 
-    async def render_all_keys(self) -> bytes:
-        """The JWK Set of all accounts: the thousand newest published keys."""
-        known = self._key_set
+    async def render_all_keys(self) -> KeySet:
+        """The JWK Set of all accounts: the thousand newest published keys of applications' tokens.
+
+        It must not be cached: the first key of a new account signs at once.
+        """
+        known = self._common
         if known is not None and self._clock.monotonic() < known[0]:
             return known[1]
-        return await self._key_set_loads.run(None, self._load_key_set)
+        return await self._common_loads.run(None, self._load_common)
 
-    async def _load_key_set(self) -> bytes:
-        async def load(tx: Tx) -> Sequence[str]:
-            return await store.list_newest_jwks(tx, KeyPurpose.APP_V2, MOST_PUBLISHED_KEYS)
+    async def _load_common(self) -> KeySet:
+        until = self._clock.monotonic() + ROW_SECONDS
+        found = await self._db.read(lambda tx: store.list_newest_jwks(tx, KeyPurpose.APP_V2, MOST_PUBLISHED_KEYS))
+        key_set = KeySet(render_key_set(found), 0)
+        self._common = (until, key_set)
+        return key_set
 
-        document = render_key_set(await self._db.read(load))
-        self._key_set = (self._clock.monotonic() + ROW_SECONDS, document)
-        return document
 
-
-def _key_context(account_id: str, kid: str) -> str:
-    return f"oauth_keys/{account_id}/{kid}/private_key"
+def _sign(payload: bytes, signing: SigningKey, typ: str) -> str:
+    return sign(payload, signing.kid, signing.key, typ=typ)

@@ -7,10 +7,8 @@ from typing import Protocol
 import structlog
 
 from switchbay.apps.public import Client
-from switchbay.infra.db import Database
-from switchbay.infra.machine import Clock, Randomness
+from switchbay.infra.machine import Clock
 from switchbay.infra.memory import BoundedCache
-from switchbay.infra.vault import Vault
 from switchbay.kit.ids import is_account_id
 from switchbay.kit.secret import Secret
 from switchbay.oauth.domain import (
@@ -33,7 +31,7 @@ from switchbay.oauth.protocol.rfc6749_client_authentication import Credentials, 
 from switchbay.oauth.protocol.rfc6749_client_credentials import check_client, choose_scope, render_scope
 from switchbay.oauth.protocol.rfc6749_errors import invalid_client
 from switchbay.oauth.protocol.rfc6750_bearer import LONGEST_TOKEN, read_bearer
-from switchbay.oauth.protocol.rfc7515_signature import TokenRefused, read_kid, sign, verify
+from switchbay.oauth.protocol.rfc7515_signature import TokenRefused
 from switchbay.oauth.service.keyring import KeyRing
 
 YEAR_SECONDS = 31_536_000
@@ -88,10 +86,8 @@ class OAuth:
 
     def __init__(
         self,
-        db: Database,
+        keys: KeyRing,
         clock: Clock,
-        randomness: Randomness,
-        vault: Vault,
         accounts: AccountDirectory,
         apps: ClientDirectory,
         *,
@@ -103,7 +99,7 @@ class OAuth:
         self._apps = apps
         self._token_seconds = token_seconds
         self._consumer_token_seconds = consumer_token_seconds
-        self._keys = KeyRing(db, clock, randomness, vault)
+        self._keys = keys
         self._app_tokens: BoundedCache[bytes, _VerifiedApp] = BoundedCache(MOST_VERIFIED)
         self._consumer_tokens: BoundedCache[bytes, _VerifiedConsumer] = BoundedCache(MOST_VERIFIED)
 
@@ -119,9 +115,9 @@ class OAuth:
         client = await self.authenticate_client(account_id, presented)
         check_client(enabled=client.enabled, grant_types=client.grant_types)
         granted = choose_scope(scope, client.scope)
-        signing = await self._keys.get_signing_key(account_id, _VERSIONS[version])
         claims = app_token.make_claims(account_id, client.client_id, granted, self._clock.now_ms(), self._token_seconds)
-        return IssuedAppToken(sign(claims, signing.kid, signing.key), self._token_seconds, render_scope(granted))
+        signed = await self._keys.sign(account_id, _VERSIONS[version], claims)
+        return IssuedAppToken(signed, self._token_seconds, render_scope(granted))
 
     async def authenticate_client(self, account_id: str, presented: Credentials) -> Client:
         """The client that these credentials prove, enabled or not. Raises ``TokenRequestRefused``."""
@@ -149,11 +145,10 @@ class OAuth:
             raise scope_missing(consumer_identity.SCOPE)
         ext_id = consumer_identity.read_ext_consumer_id(ext_consumer_id)
         consumer_id = consumer_identity.make_consumer_id(await self._keys.get_identity_key(account_id), ext_id)
-        signing = await self._keys.get_signing_key(account_id, KeyPurpose.CONSUMER)
         claims = consumer_identity.make_claims(
             account_id, ext_id, consumer_id, self._clock.now_ms(), self._consumer_token_seconds
         )
-        return Secret(sign(claims, signing.kid, signing.key))
+        return Secret(await self._keys.sign(account_id, KeyPurpose.CONSUMER, claims))
 
     # Verifying
 
@@ -183,7 +178,7 @@ class OAuth:
 
     async def _verify_app(self, account_id: str, text: str, now: int) -> _VerifiedApp:
         try:
-            claims = app_token.judge_claims(await self._open(account_id, text, APP_PURPOSES), account_id, now)
+            claims = app_token.judge_claims(await self._keys.open(account_id, text, APP_PURPOSES), account_id, now)
         except TokenRefused as refused:
             _log.info("application token refused", reason=str(refused))
             raise app_token_invalid() from refused
@@ -220,33 +215,10 @@ class OAuth:
 
     async def _verify_consumer(self, account_id: str, text: str, now: int) -> _VerifiedConsumer:
         try:
-            payload = await self._open(account_id, text, CONSUMER_PURPOSES)
+            payload = await self._keys.open(account_id, text, CONSUMER_PURPOSES)
             claims = consumer_identity.judge_claims(payload, account_id, now)
         except TokenRefused as refused:
             _log.info("consumer token refused", reason=str(refused))
             raise consumer_token_invalid() from refused
         token = ConsumerToken(account_id, claims.ext_consumer_id, claims.lp_consumer_id, claims.exp * 1000)
         return _VerifiedConsumer(token, min(token.expires_at, now + REVERIFY_MS))
-
-    async def _open(self, account_id: str, text: str, purposes: frozenset[KeyPurpose]) -> bytes:
-        """The payload of a token that a key of this account and of one of these purposes signed."""
-        kid = read_kid(text)
-        if not is_account_id(account_id):
-            raise TokenRefused("account_wrong")
-        found = await self._keys.find_verification_key(account_id, kid)
-        if found is None:
-            raise TokenRefused("key_unknown")
-        if found.purpose not in purposes:
-            raise TokenRefused("key_of_another_purpose")
-        return verify(text, found.key)
-
-    # Publishing
-
-    async def publish_account_keys(self, account_id: str) -> bytes:
-        """The JWK Set of one account. Raises ``account_unknown``."""
-        await self._accounts.get_account(account_id)
-        return await self._keys.render_account_keys(account_id)
-
-    async def publish_all_keys(self) -> bytes:
-        """The JWK Set of all accounts, bounded to the newest thousand keys."""
-        return await self._keys.render_all_keys()

@@ -6,17 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbay.apps.domain import (
-    ANY,
+from switchbay.apps.domain.installations import is_app_id, name_key
+from switchbay.apps.domain.preconditions import ANY, Precondition, parse_if_match
+from switchbay.apps.domain.secrets import (
     ClientSecret,
-    Precondition,
     digest_of,
     finish,
-    is_app_id,
     match_secret,
-    name_key,
     overlap_under_way,
-    parse_if_match,
     promote,
     rotate,
 )

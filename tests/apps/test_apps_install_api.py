@@ -9,7 +9,7 @@ import pytest
 
 from support.apps_house import BRAND, CONTENT_EVENT, INSTALLATIONS, OTHER_BRAND, AppsHouse, connector
 from switchbay.accounts.public import OPERATOR, AccountChange
-from switchbay.apps.domain import digest_of
+from switchbay.apps.domain.secrets import digest_of
 from switchbay.apps.tables import app_installations, app_secrets
 
 SECRET = re.compile(r"[0-9a-v]{26}")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from support.apps_house import BRAND, OTHER_BRAND, AppsHouse
 from switchbay.accounts.public import OPERATOR
 from switchbay.apps.clients import Clients
-from switchbay.apps.domain import Client
+from switchbay.apps.domain.clients import Client
 from switchbay.apps.tables import app_secrets
 from switchbay.apps.workers import end_rotations_once, promote_once, store_uses_once
 from switchbay.kit.errors import AppError
@@ -67,6 +67,9 @@ async def test_a_client_is_found_with_what_its_manifest_says(house: AppsHouse) -
         response_types=frozenset({"code"}),
         redirect_uris=("https://example.com/back",),
         scope=frozenset({"msg.consumer"}),
+        display_name="Example connector",
+        description="Connects an example",
+        created_at=1_700_000_000_000,
     )
 
 

@@ -15,13 +15,13 @@ from starlette.responses import Response
 from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
 from switchbay.apps import errors, wire
 from switchbay.apps.changes import Found
-from switchbay.apps.domain import ANY, Precondition, parse_if_match
+from switchbay.apps.domain.preconditions import ANY, Precondition, parse_if_match
 from switchbay.apps.service import Apps
 from switchbay.infra.web import client_address, decode_as, read_body
 from switchbay.manifest.public import Manifest, Report, export
 
 MOST_BYTES: Final = 256 * 1024
-_MOST_ROTATION_BYTES: Final = 4_096
+_MOST_SMALL_BYTES: Final = 4_096
 _MOST_VARIABLES: Final = 100
 
 
@@ -48,6 +48,21 @@ _ROTATION: Final = _body(
         },
     },
     required=False,
+)
+
+
+_NEW_SECRET: Final = _body(
+    "The new secret.",
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name"],
+        "properties": {
+            "name": {"type": "string", "description": "1 to 64 printable characters."},
+            "not_after": {"type": ["integer", "null"], "description": "When it ends; epoch milliseconds."},
+        },
+    },
+    required=True,
 )
 
 
@@ -123,6 +138,7 @@ def router(service: Apps, accounts: Accounts) -> APIRouter:
     _add_reading(api, service, doors)
     _add_changing(api, service, doors)
     _add_credentials(api, service, doors)
+    _add_secrets(api, service, doors)
     return api
 
 
@@ -228,7 +244,7 @@ def _add_credentials(api: APIRouter, service: Apps, doors: _Doors) -> None:
         request: Request, account: str, app_id: str, actor: Annotated[Actor, Depends(doors.admin)]
     ) -> wire.RotatedOut:
         """Give an app a new secret. The answer has it and is the only one that does."""
-        body = await read_body(request, _MOST_ROTATION_BYTES)
+        body = await read_body(request, _MOST_SMALL_BYTES)
         asked = decode_as(body, wire.ROTATION) if body.strip() else wire.RotationIn()
         issued = await service.rotate_secret(
             account, app_id, actor, overlap_seconds=asked.overlap_seconds, force=asked.force
@@ -242,3 +258,37 @@ def _add_credentials(api: APIRouter, service: Apps, doors: _Doors) -> None:
     ) -> wire.ChangedOut:
         """End the previous secret now."""
         return wire.ChangedOut.model_validate(_changed(service, await service.finish_rotation(account, app_id, actor)))
+
+    @api.post("/{app_id}/revoke-tokens")
+    async def revoke_tokens(
+        request: Request, account: str, app_id: str, actor: Annotated[Actor, Depends(doors.admin)]
+    ) -> wire.ChangedOut:
+        """End everything that was issued to an app until now: codes, access and refresh tokens."""
+        found = await service.revoke_tokens(account, app_id, actor, _condition(request))
+        return wire.ChangedOut.model_validate(_changed(service, found))
+
+
+def _add_secrets(api: APIRouter, service: Apps, doors: _Doors) -> None:
+    @api.get("/{app_id}/secrets", dependencies=[Depends(doors.reader)])
+    async def list_secrets(account: str, app_id: str) -> wire.SecretsOut:
+        """List the valid secrets of an app, without their texts."""
+        found = await service.get_app(account, app_id)
+        return wire.SecretsOut(items=wire.secrets_out(found.app.secrets, service.now()))
+
+    @api.post("/{app_id}/secrets", status_code=201, openapi_extra=_NEW_SECRET)
+    async def add_secret(
+        request: Request, account: str, app_id: str, actor: Annotated[Actor, Depends(doors.admin)]
+    ) -> wire.AddedSecretOut:
+        """Give an app one more secret. The answer has it and is the only one that does."""
+        asked = decode_as(await read_body(request, _MOST_SMALL_BYTES), wire.NEW_SECRET)
+        issued = await service.credentials.add(account, app_id, actor, asked.name, asked.not_after)
+        shown = {"secret_id": issued.secret_id, "client_secret": issued.secret.reveal()}
+        return wire.AddedSecretOut.model_validate({**_changed(service, issued.found), **shown})
+
+    @api.delete("/{app_id}/secrets/{secret_id}")
+    async def remove_secret(
+        account: str, app_id: str, secret_id: str, actor: Annotated[Actor, Depends(doors.admin)]
+    ) -> wire.ChangedOut:
+        """End a secret now; not the last one without an end."""
+        found = await service.credentials.remove(account, app_id, actor, secret_id)
+        return wire.ChangedOut.model_validate(_changed(service, found))

@@ -7,7 +7,9 @@ from typing import TypeVar
 from switchbay.accounts.public import Actor, record_audit
 from switchbay.apps import documents, errors
 from switchbay.apps.clients import Clients
-from switchbay.apps.domain import ClientSecret, Installation, Precondition, is_app_id, name_key
+from switchbay.apps.domain.installations import Installation, is_app_id, name_key
+from switchbay.apps.domain.preconditions import Precondition
+from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.apps.store import installations, logos, secrets
 from switchbay.apps.store.logos import LogoState
 from switchbay.infra.db import Database, Tx, UniqueViolation, Work
@@ -86,7 +88,7 @@ class Changes:
             raise errors.app_name_taken(app.client_name)
 
     async def insert_secret(self, tx: Tx, app: Installation, stored: ClientSecret, secret: Secret) -> None:
-        """Seal and store a new secret."""
+        """Seal and store a new secret of the app."""
         sealed = secrets.seal(self._vault, app.account_id, app.installation_id, stored.secret_id, secret)
         await secrets.insert(tx, app, stored, sealed)
 

@@ -4,13 +4,22 @@ What is found is kept for at most two seconds, so that a disabled app is refused
 once on the node that disabled it. What a check learns (which secret was used) is noted in memory; a worker stores it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from switchbay.apps.domain import Client, ClientSecret, is_app_id, match_secret
-from switchbay.apps.store import installations
-from switchbay.infra.db import Database
+from switchbay.apps.domain.clients import Client
+from switchbay.apps.domain.installations import is_app_id
+from switchbay.apps.domain.secrets import (
+    ClientSecret,
+    EndedSecret,
+    SecretCheck,
+    is_new_primary,
+    match_ended,
+    match_secret,
+)
+from switchbay.apps.store import installations, secrets
+from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock
 from switchbay.infra.memory import RecentCache
 from switchbay.infra.vault import Vault
@@ -27,6 +36,7 @@ _MOST_NOTED: Final = 10_000
 class _Known:
     client: Client
     secrets: tuple[ClientSecret, ...]
+    ended: tuple[EndedSecret, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +77,44 @@ class Clients:
         return await self._known.find((account_id, client_id))
 
     async def _read(self, key: tuple[str, str]) -> _Known | None:
-        found = await self._db.read(lambda tx: installations.find(tx, self._vault, *key))
-        return None if found is None else _Known(found.as_client(), found.secrets)
+        async def work(tx: Tx) -> _Known | None:
+            found = await installations.find(tx, self._vault, *key)
+            if found is None:
+                return None
+            return _Known(found.as_client(), found.secrets, tuple(await secrets.list_remembered(tx, *key)))
 
-    async def check_secret(self, client: Client, presented: str) -> bool:
-        """Whether this is a valid secret of the client; notes which one it was."""
+        return await self._db.read(work)
+
+    async def match_secret(self, client: Client, presented: str) -> SecretCheck:
+        """Whether this is a valid secret of the client, or was one; notes which valid one it was.
+
+        The work is the same whatever is presented.
+        """
         known = await self._find(client.account_id, client.client_id)
         now = self._clock.now_ms()
-        secret = match_secret(() if known is None else known.secrets, presented, now)
-        if secret is None:
-            return False
+        theirs = () if known is None else known.secrets
+        secret = match_secret(theirs, presented, now)
+        ended = match_ended(theirs, () if known is None else known.ended, presented, now)
+        if secret is not None:
+            self._note_use(client, theirs, secret, now)
+            return SecretCheck(valid=True, name=secret.shown_name)
+        if ended is not None:
+            return SecretCheck(valid=False, name=ended.name, ended_at=ended.ended_at)
+        return SecretCheck(valid=False)
+
+    def _note_use(self, client: Client, theirs: Sequence[ClientSecret], secret: ClientSecret, now: int) -> None:
         use = SecretUse(client.account_id, client.installation_id, secret.secret_id)
         if (secret.last_used_at is None or now - secret.last_used_at >= USE_MS) and len(self._uses) < _MOST_NOTED:
             self._uses[use] = now
-        if not secret.signs and secret.not_after is None and len(self._promotions) < _MOST_NOTED:
+        if is_new_primary(theirs, secret.secret_id) and len(self._promotions) < _MOST_NOTED:
             self._promotions.add(use)
             self.on_promotion()
-        return True
 
     async def burn_secret_check(self, presented: str) -> None:
         """Do the work of a check for a client that does not exist, so that time does not tell."""
-        match_secret((), presented, self._clock.now_ms())
+        now = self._clock.now_ms()
+        match_secret((), presented, now)
+        match_ended((), (), presented, now)
 
     def drop(self, account_id: str, client_id: str) -> None:
         """Forget a client that has changed."""

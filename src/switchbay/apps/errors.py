@@ -76,6 +76,46 @@ def rotation_absent() -> AppError:
     return AppError(Kind.CONFLICT, "rotation_absent", "The app has only one valid secret; no rotation is under way.")
 
 
+def secret_unknown() -> AppError:
+    """The app has no secret with this id, or none any more."""
+    return AppError(Kind.NOT_FOUND, "secret_unknown", "The app has no secret with this id.")
+
+
+def secret_name_invalid() -> AppError:
+    """The name of a secret cannot be one."""
+    return AppError(
+        Kind.INVALID,
+        "secret_name_invalid",
+        'The name of a secret is 1 to 64 printable characters, and not "primary", which rotations replace.',
+    )
+
+
+def secret_name_taken(name: str) -> AppError:
+    """The app has a secret of this name, compared without regard to case."""
+    return AppError(Kind.CONFLICT, "secret_name_taken", "The app has a secret of this name already.", {"name": name})
+
+
+def secret_end_past(not_after: int) -> AppError:
+    """The secret would have ended before it began."""
+    return AppError(
+        Kind.INVALID, "secret_end_past", "The end of the secret, not_after, lies in the past.", {"not_after": not_after}
+    )
+
+
+def secrets_full(most: int) -> AppError:
+    """The app has as many valid secrets as it may have."""
+    return AppError(
+        Kind.CONFLICT, "secrets_full", f"An app has at most {most} valid secrets; remove one first.", {"most": most}
+    )
+
+
+def secret_last() -> AppError:
+    """Without this secret the app would be left with none, or only with some that end."""
+    return AppError(
+        Kind.CONFLICT, "secret_last", "This is the app's last secret without an end; add or rotate one first."
+    )
+
+
 def variable_malformed() -> AppError:
     """A placeholder's value is not given as it should be, or there are too many."""
     return AppError(

@@ -1,7 +1,7 @@
 """Telling the webhooks room about an app: its endpoints, and which secrets sign what is sent to them."""
 
 from switchbay.apps import documents
-from switchbay.apps.domain import Installation
+from switchbay.apps.domain.installations import Installation
 from switchbay.apps.store import secrets
 from switchbay.infra.db import Tx
 from switchbay.infra.vault import Vault
@@ -12,7 +12,8 @@ async def publish_owner(tx: Tx, vault: Vault, installation: Installation, now: i
     """Store the app's webhook configuration, in the transaction that changes the app."""
     texts = await secrets.open_texts(tx, vault, installation.account_id, (installation.installation_id,))
     signing = next(secret for secret in installation.secrets if secret.signs)
-    other = next((secret for secret in installation.secrets if not secret.signs and secret.is_valid(now)), None)
+    rotating = (secret for secret in installation.secrets if secret.is_primary and not secret.signs)
+    other = next((secret for secret in rotating if secret.is_valid(now)), None)
     owner = Owner(
         account_id=installation.account_id,
         owner_id=installation.installation_id,

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from switchbay.accounts.public import Accounts, Actor, Principal, Role, actor_of, require
 from switchbay.apps import errors
-from switchbay.apps.domain import Precondition, parse_if_match
+from switchbay.apps.domain.preconditions import Precondition, parse_if_match
 from switchbay.apps.service import Apps
 from switchbay.apps.wire import installation_object
 from switchbay.infra.web import client_address, error_response, json_response, read_body

@@ -6,26 +6,18 @@ who did what. Callers have authorised the actor: changing takes the role admin, 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from switchbay.accounts.public import Accounts, Actor
 from switchbay.apps import documents, errors
 from switchbay.apps.changes import Changes, Found, changes_between, expect_app_id, expect_revision, refuse_masks
 from switchbay.apps.clients import Clients
-from switchbay.apps.domain import (
-    ANY,
-    Client,
-    ClientSecret,
-    Installation,
-    Precondition,
-    digest_of,
-    finish,
-    is_app_id,
-    name_key,
-    overlap_under_way,
-    rotate,
-)
+from switchbay.apps.credentials import Credentials, Issued
+from switchbay.apps.domain.clients import Client
+from switchbay.apps.domain.installations import Installation, is_app_id, name_key
+from switchbay.apps.domain.preconditions import ANY, Precondition
+from switchbay.apps.domain.secrets import SecretCheck, current_secret
 from switchbay.apps.owners import publish_owner
 from switchbay.apps.store import installations, logos, secrets
 from switchbay.apps.store.logos import LogoCopy, LogoState
@@ -34,10 +26,17 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
-from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Change, Manifest, Options, Report, check_text, redact
 from switchbay.webhooks.public import remove_owner
+
+AlsoDo: TypeAlias = Callable[[Tx, str], Awaitable[None]]
+"""What another room does in the transaction of a change, given the app's id; what it raises undoes the change."""
+
+
+async def _also(work: AlsoDo | None, tx: Tx, app: Installation) -> None:
+    if work is not None:
+        await work(tx, app.installation_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,6 @@ class Listing:
     apps: tuple[Installation, ...]
     logos: Mapping[str, LogoState]
     revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """An app with a secret that is shown this once."""
-
-    found: Found
-    secret: Secret
 
 
 class Apps:
@@ -78,10 +69,10 @@ class Apps:
         self._vault = vault
         self._accounts = accounts
         self.options = options
-        self._secret_overlap_seconds = secret_overlap_seconds
         self._clients = Clients(db, clock, vault)
         self._workers = Workers(db, clock, vault, egress, self._clients)
         self._changes = Changes(db, clock, vault, self._clients, self._workers.wake_logos)
+        self.credentials = Credentials(self._changes, clock, randomness, vault, overlap_seconds=secret_overlap_seconds)
 
     async def start(self) -> None:
         """Start the background work: logo checks, ends of rotations, records of use."""
@@ -107,7 +98,11 @@ class Apps:
 
     async def check_secret(self, client: Client, presented: str) -> bool:
         """Whether this is a valid secret of the client, in constant time over all its secrets."""
-        return await self._clients.check_secret(client, presented)
+        return (await self._clients.match_secret(client, presented)).valid
+
+    async def match_secret(self, client: Client, presented: str) -> SecretCheck:
+        """The same, and which secret it is: one that is valid, or one that ended not long ago."""
+        return await self._clients.match_secret(client, presented)
 
     async def burn_secret_check(self, presented: str) -> None:
         """The work of ``check_secret`` for a client that does not exist."""
@@ -170,10 +165,10 @@ class Apps:
             theirs = await secrets.list_of_account(tx, account_id)
             found: dict[str, Secret] = {}
             for app_id in wanted:
-                for secret in theirs.get(app_id, ()):
-                    if secret.not_after is None:
-                        found[app_id] = texts[app_id, secret.secret_id]
-                        await self._changes.audit(tx, account_id, app_id, actor, "app.reveal_secret", now)
+                current = current_secret(theirs.get(app_id, ()))
+                if current is not None:
+                    found[app_id] = texts[app_id, current.secret_id]
+                    await self._changes.audit(tx, account_id, app_id, actor, "app.reveal_secret", now)
             return found
 
         return await self._db.write(work)
@@ -203,12 +198,14 @@ class Apps:
 
     # Changing
 
-    async def install(self, account_id: str, manifest: Manifest, actor: Actor) -> Issued:
-        """Install an app. Raises ``app_name_taken``."""
+    async def install(
+        self, account_id: str, manifest: Manifest, actor: Actor, *, together_with: AlsoDo | None = None
+    ) -> Issued:
+        """Install an app, and do something in the same transaction. Raises ``app_name_taken``."""
         now = self._clock.now_ms()
         document = documents.stored_form(manifest.document)
         refuse_masks(documents.unmask(document, None))
-        secret, stored = self._new_secret(now)
+        secret, stored = self.credentials.new_secret(now)
         app = Installation(
             account_id=account_id,
             installation_id=self._randomness.uuid(),
@@ -227,14 +224,22 @@ class Apps:
             await self._changes.insert_secret(tx, app, stored, secret)
             await publish_owner(tx, self._vault, app, now)
             await logos.expect(tx, account_id, app.installation_id, documents.logo_uri(document), now)
+            await _also(together_with, tx, app)
             await self._changes.audit_change(tx, app, actor, "app.install", now, changes)
             self._changes.announce(tx, app)
             return Found(app, await logos.find_state(tx, account_id, app.installation_id), revision)
 
-        return Issued(await self._changes.write_named(work, app.client_name), secret)
+        return Issued(await self._changes.write_named(work, app.client_name), secret, stored.secret_id)
 
     async def update(
-        self, account_id: str, app_id: str, manifest: Manifest, actor: Actor, condition: Precondition = ANY
+        self,
+        account_id: str,
+        app_id: str,
+        manifest: Manifest,
+        actor: Actor,
+        condition: Precondition = ANY,
+        *,
+        together_with: AlsoDo | None = None,
     ) -> Found:
         """Put another manifest in place of an app's. ``enabled`` stays as it is when the manifest does not say it.
 
@@ -251,10 +256,12 @@ class Apps:
             refuse_masks(documents.unmask(document, old.document))
             enabled = old.enabled if manifest.enabled is None else manifest.enabled
             app = replace(old, document=document, enabled=enabled, updated_at=now)
+            app = app if enabled == old.enabled else app.with_epoch(now)
             await self._changes.expect_free_name(tx, app)
             await installations.update(tx, app, name_key(app.client_name), self._changes.seal(app))
             await publish_owner(tx, self._vault, app, now)
             await logos.expect(tx, account_id, app_id, documents.logo_uri(document), now)
+            await _also(together_with, tx, app)
             changes = changes_between(old.document, document)
             if changes or enabled == old.enabled:
                 await self._changes.audit_change(tx, app, actor, "app.update", now, changes)
@@ -268,10 +275,15 @@ class Apps:
     async def set_enabled(
         self, account_id: str, app_id: str, actor: Actor, *, enabled: bool, condition: Precondition = ANY
     ) -> Found:
-        """Switch an app on or off. A disabled app gets no token and no webhook."""
+        """Switch an app on or off. A disabled app gets no token and no webhook.
+
+        What was issued to it before does not come back when it is switched on again: both ways raise its epoch, the
+        second one for what a node issued that had not heard of the first yet.
+        """
 
         async def change(tx: Tx, old: Installation, now: int) -> Installation:
             app = replace(old, enabled=enabled, updated_at=now)
+            app = app if enabled == old.enabled else app.with_epoch(now)
             await installations.update(tx, app, name_key(app.client_name), self._changes.seal(app))
             await publish_owner(tx, self._vault, app, now)
             await self._changes.audit_change(tx, app, actor, "app.enable" if enabled else "app.disable", now)
@@ -279,16 +291,37 @@ class Apps:
 
         return await self._changes.make(account_id, app_id, condition, change)
 
-    async def uninstall(self, account_id: str, app_id: str, actor: Actor, condition: Precondition = ANY) -> Found:
+    async def uninstall(
+        self,
+        account_id: str,
+        app_id: str,
+        actor: Actor,
+        condition: Precondition = ANY,
+        *,
+        together_with: AlsoDo | None = None,
+    ) -> Found:
         """Remove an app. Its secrets are gone at once, its name is free again; a masked manifest stays as a record."""
 
         async def change(tx: Tx, old: Installation, now: int) -> Installation:
-            app = replace(old, document=redact(old.document), enabled=False, updated_at=now, secrets=())
+            gone = replace(old, document=redact(old.document), enabled=False, updated_at=now, secrets=())
+            app = gone.with_epoch(now)
             await installations.update(tx, app, None, self._changes.seal(app), deleted_at=now)
             await secrets.drop_all(tx, account_id, app_id)
             await logos.drop(tx, account_id, app_id)
             await remove_owner(tx, account_id, app_id, now)
+            await _also(together_with, tx, app)
             await self._changes.audit_change(tx, app, actor, "app.uninstall", now)
+            return app
+
+        return await self._changes.make(account_id, app_id, condition, change)
+
+    async def revoke_tokens(self, account_id: str, app_id: str, actor: Actor, condition: Precondition = ANY) -> Found:
+        """Have nothing count any more that was issued to an app until now: codes, tokens, sign-ons."""
+
+        async def change(tx: Tx, old: Installation, now: int) -> Installation:
+            app = old.with_epoch(now)
+            await installations.update(tx, app, name_key(app.client_name), self._changes.seal(app))
+            await self._changes.audit_change(tx, app, actor, "app.revoke_tokens", now)
             return app
 
         return await self._changes.make(account_id, app_id, condition, change)
@@ -296,40 +329,9 @@ class Apps:
     async def rotate_secret(
         self, account_id: str, app_id: str, actor: Actor, *, overlap_seconds: int | None = None, force: bool = False
     ) -> Issued:
-        """Give an app a new secret; the current one stays valid for ``overlap_seconds`` (default: the setting).
-
-        Raises ``rotation_under_way`` while the previous rotation lasts, unless ``force``: then the oldest secret ends.
-        """
-        overlap = self._secret_overlap_seconds if overlap_seconds is None else overlap_seconds
-        secret, stored = self._new_secret(self._clock.now_ms())
-
-        async def change(tx: Tx, old: Installation, now: int) -> Installation:
-            if overlap_under_way(old.secrets, now) and not force:
-                raise errors.rotation_under_way(max(each.not_after or 0 for each in old.secrets))
-            rotation = rotate(old.secrets, stored, now, overlap * 1000)
-            app = await secrets.settle(tx, old, rotation)
-            new = next(each for each in rotation.kept if each.secret_id == stored.secret_id)
-            await self._changes.insert_secret(tx, app, new, secret)
-            await publish_owner(tx, self._vault, app, now)
-            detail: dict[str, JsonValue] = {"client_name": app.client_name, "overlap_seconds": overlap, "forced": force}
-            await self._changes.audit(tx, account_id, app_id, actor, "app.rotate_secret", now, detail)
-            return app
-
-        return Issued(await self._changes.make(account_id, app_id, ANY, change), secret)
+        """Give an app a new primary secret; see ``Credentials.rotate``."""
+        return await self.credentials.rotate(account_id, app_id, actor, overlap_seconds=overlap_seconds, force=force)
 
     async def finish_rotation(self, account_id: str, app_id: str, actor: Actor) -> Found:
-        """End the previous secret now. Raises ``rotation_absent`` when there is only one."""
-
-        async def change(tx: Tx, old: Installation, now: int) -> Installation:
-            if not overlap_under_way(old.secrets, now):
-                raise errors.rotation_absent()
-            app = await secrets.settle(tx, old, finish(old.secrets))
-            await publish_owner(tx, self._vault, app, now)
-            await self._changes.audit_change(tx, app, actor, "app.finish_rotation", now)
-            return app
-
-        return await self._changes.make(account_id, app_id, ANY, change)
-
-    def _new_secret(self, now: int) -> tuple[Secret, ClientSecret]:
-        secret = Secret(self._randomness.client_secret())
-        return secret, ClientSecret(self._randomness.sortable_id("sec", now), digest_of(secret.reveal()), now)
+        """End the previous primary secret now; see ``Credentials.finish_rotation``."""
+        return await self.credentials.finish_rotation(account_id, app_id, actor)

@@ -49,6 +49,19 @@ app_secrets = sa.Table(
     sa.Index(None, "not_after"),
 )
 
+# Secrets that are accepted no more, so that the developer log can tell which one is still used. No text, no sealed one.
+app_ended_secrets = sa.Table(
+    "app_ended_secrets",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("installation_id", sa.Text, primary_key=True),
+    sa.Column("secret_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("ended_at", sa.BigInteger, nullable=False),
+    sa.Index(None, "ended_at"),
+)
+
 app_logos = sa.Table(
     "app_logos",
     metadata,

@@ -7,13 +7,16 @@ import msgspec
 from pydantic import BaseModel, Field, JsonValue
 
 from switchbay.apps import documents
-from switchbay.apps.domain import ClientSecret, Installation
+from switchbay.apps.domain.installations import Installation
+from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.apps.store.logos import LogoState
 from switchbay.kit.jsonvalue import JsonValue as Json
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Finding, Options, Severity, check_value, logo_finding, redact
 
 MOST_OVERLAP_SECONDS: Final = 7_776_000
+MOST_EPOCH_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 
 
 def installation_object(app: Installation, secret: Secret | None, *, header_values: bool) -> dict[str, Json]:
@@ -39,8 +42,9 @@ class SecretOut(BaseModel):
     """A valid client secret, without its text."""
 
     secret_id: str
+    name: str = Field(description='"primary" is the one that rotations replace.')
     created_at: int = Field(description="Epoch milliseconds.")
-    not_after: int | None = Field(description="When it ends, if it was replaced; epoch milliseconds.")
+    not_after: int | None = Field(description="When it ends, if it does; epoch milliseconds.")
     last_used_at: int | None = Field(description="Last use at the token endpoint, to the minute; epoch milliseconds.")
     signs_webhooks: bool = Field(description="Whether webhooks are signed with it.")
 
@@ -116,6 +120,29 @@ class RotatedOut(ChangedOut):
     client_secret: str
 
 
+class NewSecretIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One more secret: its name, and when it ends, in epoch milliseconds, if it does."""
+
+    name: Annotated[str, msgspec.Meta(max_length=256)]
+    not_after: Annotated[int, msgspec.Meta(ge=0, le=MOST_EPOCH_MS)] | None = None
+
+
+NEW_SECRET = msgspec.json.Decoder(NewSecretIn)
+
+
+class SecretsOut(BaseModel):
+    """The valid secrets of an app, the oldest first, without their texts."""
+
+    items: list[SecretOut]
+
+
+class AddedSecretOut(ChangedOut):
+    """An app with one more secret, shown this once."""
+
+    secret_id: str
+    client_secret: str
+
+
 class ChangeOut(BaseModel):
     """One difference between two manifests, in words."""
 
@@ -172,6 +199,7 @@ def secrets_out(secrets: Sequence[ClientSecret], now: int) -> list[SecretOut]:
     return [
         SecretOut(
             secret_id=secret.secret_id,
+            name=secret.shown_name,
             created_at=secret.created_at,
             not_after=secret.not_after,
             last_used_at=secret.last_used_at,
@@ -216,7 +244,11 @@ def health_out(app: Installation, logo: LogoState | None, options: Options, now:
         logo=shown_logo,
         secrets=secrets_out(app.secrets, now),
         rotation_ends_at=max(
-            (secret.not_after for secret in app.secrets if secret.not_after is not None and secret.is_valid(now)),
+            (
+                secret.not_after
+                for secret in app.secrets
+                if secret.is_primary and secret.not_after is not None and secret.is_valid(now)
+            ),
             default=None,
         ),
         findings=[_json(finding.to_json()) for finding in findings],

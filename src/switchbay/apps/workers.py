@@ -4,7 +4,7 @@ Each step is one plain call. Steps of several nodes may run at the same time; ea
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -13,7 +13,8 @@ import structlog
 
 from switchbay.accounts.public import Actor, record_audit
 from switchbay.apps.clients import Clients, SecretUse
-from switchbay.apps.domain import Installation, finish, promote
+from switchbay.apps.domain.installations import Installation
+from switchbay.apps.domain.secrets import ENDED_MS, end_over, is_new_primary, promote
 from switchbay.apps.logos import MOST_BYTES, Logo, judge, refuse
 from switchbay.apps.owners import publish_owner
 from switchbay.apps.store import installations, logos, secrets
@@ -23,6 +24,7 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock
 from switchbay.infra.vault import Vault
 from switchbay.kit.errors import AppError
+from switchbay.kit.jsonvalue import JsonValue
 
 _log = structlog.get_logger("apps")
 
@@ -40,6 +42,7 @@ _DAY_MS: Final = 24 * 60 * _MINUTE_MS
 _FIRST_RETRY_MS: Final = 15 * _MINUTE_MS
 _MOST_DOUBLINGS: Final = 7
 _OK: Final = 200
+_FORGET_MS: Final = 60 * _MINUTE_MS
 
 
 async def store_uses_once(db: Database, clients: Clients) -> int:
@@ -83,9 +86,7 @@ async def promote_once(db: Database, vault: Vault, clients: Clients, now: int) -
 
 async def _promote(tx: Tx, *, vault: Vault, use: SecretUse, now: int) -> bool:
     app = await installations.find(tx, vault, use.account_id, use.installation_id, lock=True)
-    current = {secret.secret_id: secret for secret in app.secrets} if app else {}
-    secret = current.get(use.secret_id)
-    if app is None or secret is None or secret.signs or secret.not_after is not None:
+    if app is None or not is_new_primary(app.secrets, use.secret_id):
         return False
     app = replace(app, secrets=promote(app.secrets, use.secret_id))
     await secrets.update(tx, app, app.secrets)
@@ -95,7 +96,7 @@ async def _promote(tx: Tx, *, vault: Vault, use: SecretUse, now: int) -> bool:
 
 
 async def end_rotations_once(db: Database, vault: Vault, clients: Clients, now: int) -> int:
-    """Forget secrets whose time is over, and have the remaining ones sign; return how many apps that concerned."""
+    """End the secrets whose time is over, and have another one sign; return how many apps that concerned."""
 
     async def find(tx: Tx) -> list[tuple[str, str]]:
         return await secrets.list_ended(tx, now)
@@ -117,12 +118,20 @@ async def _end_rotation(tx: Tx, *, vault: Vault, account_id: str, app_id: str, n
     app = await installations.find(tx, vault, account_id, app_id, lock=True)
     if app is None or all(secret.is_valid(now) for secret in app.secrets):
         return
-    app = await secrets.settle(tx, app, finish(app.secrets))
+    rotation = end_over(app.secrets, now)
+    app = await secrets.settle(tx, app, rotation, now)
     await publish_owner(tx, vault, app, now)
-    await _audit(tx, app, Actor("system", "apps", "rotation"), "app.end_rotation", now)
+    for secret in rotation.ended:
+        if secret.is_primary:
+            await _audit(tx, app, Actor("system", "apps", "rotation"), "app.end_rotation", now)
+        else:
+            detail: dict[str, JsonValue] = {"name": secret.name, "secret_id": secret.secret_id}
+            await _audit(tx, app, Actor("system", "apps", "secrets"), "app.end_secret", now, detail)
 
 
-async def _audit(tx: Tx, app: Installation, actor: Actor, action: str, at: int) -> None:
+async def _audit(
+    tx: Tx, app: Installation, actor: Actor, action: str, at: int, detail: Mapping[str, JsonValue] | None = None
+) -> None:
     await record_audit(
         tx,
         account_id=app.account_id,
@@ -131,8 +140,17 @@ async def _audit(tx: Tx, app: Installation, actor: Actor, action: str, at: int) 
         object_type="app",
         object_id=app.installation_id,
         at=at,
-        detail={"client_name": app.client_name},
+        detail={"client_name": app.client_name, **(detail or {})},
     )
+
+
+async def forget_ended_once(db: Database, now: int) -> int:
+    """Forget secrets that ended a month ago; return how many."""
+
+    async def work(tx: Tx) -> int:
+        return await secrets.forget_ended(tx, now - ENDED_MS)
+
+    return await db.write(work)
 
 
 async def check_logos_once(db: Database, egress: Egress, now: int) -> int:
@@ -198,6 +216,7 @@ class Workers:
         self._logos = asyncio.Event()
         self._secrets = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
+        self._forgot_at = 0
         clients.on_promotion = self._secrets.set
 
     def wake_logos(self) -> None:
@@ -232,6 +251,10 @@ class Workers:
         await end_rotations_once(self._db, self._vault, self._clients, self._clock.now_ms())
         await promote_once(self._db, self._vault, self._clients, self._clock.now_ms())
         await store_uses_once(self._db, self._clients)
+        now = self._clock.now_ms()
+        if now - self._forgot_at >= _FORGET_MS:
+            self._forgot_at = now
+            await forget_ended_once(self._db, now)
 
     async def _run(self, wake: asyncio.Event, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
         while True:

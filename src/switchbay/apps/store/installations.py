@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from switchbay.apps.domain import ClientSecret, Installation
+from switchbay.apps.domain.installations import Installation
+from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.apps.store import secrets
 from switchbay.apps.tables import app_collections, app_installations
 from switchbay.infra.db import Row, Tx

@@ -1,12 +1,12 @@
 """SQL of client secrets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import sqlalchemy as sa
 
-from switchbay.apps.domain import ClientSecret, Installation, Rotation
-from switchbay.apps.tables import app_secrets
+from switchbay.apps.domain.installations import Installation
+from switchbay.apps.domain.secrets import MOST_ENDED, ClientSecret, EndedSecret, Rotation
+from switchbay.apps.tables import app_ended_secrets, app_secrets
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.vault import Vault
@@ -17,6 +17,7 @@ _APP: sa.BindParameter[str] = sa.bindparam("app")
 _COLUMNS = (
     app_secrets.c.installation_id,
     app_secrets.c.secret_id,
+    app_secrets.c.name,
     app_secrets.c.digest,
     app_secrets.c.signs,
     app_secrets.c.created_at,
@@ -40,6 +41,15 @@ _ENDED = (
     .order_by(app_secrets.c.not_after)
     .limit(100)
 )
+_THEIR_ENDED = sa.and_(app_ended_secrets.c.account_id == _ACCOUNT, app_ended_secrets.c.installation_id == _APP)
+_ENDED_OF_ONE = (
+    sa.select(app_ended_secrets)
+    .where(_THEIR_ENDED)
+    .order_by(app_ended_secrets.c.ended_at.desc(), app_ended_secrets.c.secret_id.desc())
+    .limit(MOST_ENDED)
+)
+_DROP_ENDED = sa.delete(app_ended_secrets).where(_THEIR_ENDED)
+_FORGET_ENDED = sa.delete(app_ended_secrets).where(app_ended_secrets.c.ended_at < sa.bindparam("before"))
 _KEYS = ("account_id", "installation_id", "secret_id")
 
 
@@ -88,6 +98,7 @@ async def insert(tx: Tx, installation: Installation, secret: ClientSecret, seale
             "account_id": installation.account_id,
             "installation_id": installation.installation_id,
             "secret_id": secret.secret_id,
+            "name": secret.name,
             "sealed": sealed,
             "digest": secret.digest,
             "signs": secret.signs,
@@ -98,11 +109,11 @@ async def insert(tx: Tx, installation: Installation, secret: ClientSecret, seale
     )
 
 
-async def settle(tx: Tx, installation: Installation, rotation: Rotation) -> Installation:
+async def settle(tx: Tx, installation: Installation, rotation: Rotation, now: int) -> Installation:
     """Store what a rotation leaves of the secrets that are stored already, and return the app as it is then."""
-    await drop(tx, installation, rotation.ended)
+    await end(tx, installation, rotation.ended, now)
     await update(tx, installation, rotation.kept)
-    return replace(installation, secrets=rotation.kept)
+    return installation.with_secrets(rotation.kept)
 
 
 async def update(tx: Tx, installation: Installation, secrets: Sequence[ClientSecret]) -> None:
@@ -120,16 +131,42 @@ async def update(tx: Tx, installation: Installation, secrets: Sequence[ClientSec
     await tx.update_many(app_secrets, rows, keys=_KEYS)
 
 
-async def drop(tx: Tx, installation: Installation, secrets: Sequence[ClientSecret]) -> None:
-    """Forget some secrets of an app."""
+async def end(tx: Tx, installation: Installation, secrets: Sequence[ClientSecret], now: int) -> None:
+    """Forget some secrets of an app, but for their names and digests."""
+    rows: list[dict[str, Value]] = [
+        {
+            "account_id": installation.account_id,
+            "installation_id": installation.installation_id,
+            "secret_id": secret.secret_id,
+            "name": secret.shown_name,
+            "digest": secret.digest,
+            "ended_at": min(now, secret.not_after or now),
+        }
+        for secret in secrets
+    ]
+    await tx.insert_many(app_ended_secrets, rows, ignore_conflicts=True)
     for secret in secrets:
         key = {"account": installation.account_id, "app": installation.installation_id, "secret": secret.secret_id}
         await tx.execute(_DROP, key)
 
 
 async def drop_all(tx: Tx, account_id: str, installation_id: str) -> None:
-    """Forget every secret of an app."""
+    """Forget every secret of an app, also those that ended."""
     await tx.execute(_DROP_ALL, {"account": account_id, "app": installation_id})
+    await tx.execute(_DROP_ENDED, {"account": account_id, "app": installation_id})
+
+
+async def list_remembered(tx: Tx, account_id: str, installation_id: str) -> list[EndedSecret]:
+    """The ended secrets of an app that are remembered, the last one first."""
+    return [
+        EndedSecret(row["secret_id"], row["name"], row["digest"], row["ended_at"])
+        for row in await tx.fetch(_ENDED_OF_ONE, {"account": account_id, "app": installation_id})
+    ]
+
+
+async def forget_ended(tx: Tx, before: int) -> int:
+    """Forget the secrets, of any app, that ended before an instant; return how many."""
+    return await tx.execute(_FORGET_ENDED, {"before": before})
 
 
 async def record_uses(tx: Tx, uses: Mapping[tuple[str, str, str], int]) -> None:
@@ -154,4 +191,5 @@ def _secret(row: Row) -> ClientSecret:
         not_after=row["not_after"],
         last_used_at=row["last_used_at"],
         signs=row["signs"],
+        name=row["name"],
     )

@@ -1,0 +1,1 @@
+"""Installed applications as values: clients, installations, their secrets, and conditions of changes. Pure."""

@@ -15,6 +15,7 @@ from switchbay.accounts.public import Accounts
 from switchbay.apps import admin as apps_admin
 from switchbay.apps import routes as apps_routes
 from switchbay.apps.public import Apps
+from switchbay.console import public as console
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.egress import Egress
@@ -132,6 +133,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         ),  # first: the router tries them in order, and these are the hot ones
         *server.routes,
         *apps_routes.routes(apps, accounts),
+        *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
         *accounts_routes.routes(accounts),
         *accounts_routes.directory_routes(accounts),
         *manifest_routes.routes(options),

@@ -1,6 +1,9 @@
 """The errors of the oauth room that other rooms and routes see. Those of the token endpoint are in ``protocol``."""
 
+from collections.abc import Sequence
+
 from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.jsonvalue import JsonValue
 
 
 def app_token_missing() -> AppError:
@@ -63,3 +66,31 @@ def keys_unavailable() -> AppError:
 def subject_gone() -> AppError:
     """The user of a grant was deleted between its decision and its token."""
     return AppError(Kind.FORBIDDEN, "subject_gone", "The user is no longer there.")
+
+
+def consent_unknown() -> AppError:
+    """Nobody has given this consent, or it was withdrawn before."""
+    return AppError(Kind.NOT_FOUND, "consent_unknown", "There is no such consent.")
+
+
+def consent_scope_invalid(more: Sequence[str], allowed: Sequence[str]) -> AppError:
+    """A consent for more than the app may ask for."""
+    detail: dict[str, JsonValue] = {"scope": list(more), "allowed": list(allowed)}
+    return AppError(Kind.INVALID, "consent_scope_invalid", "The application may not ask for this scope.", detail)
+
+
+def consent_cursor_invalid() -> AppError:
+    """The cursor is not one that this server gave out."""
+    return AppError(Kind.INVALID, "cursor_invalid", "The cursor is not one that this server gave out.")
+
+
+def user_token_missing() -> AppError:
+    """No access token of a user came with the request."""
+    return AppError(Kind.UNAUTHENTICATED, "user_token_missing", "The Authorization header carries no access token.")
+
+
+def user_token_invalid() -> AppError:
+    """One answer for every reason, as with application tokens."""
+    return AppError(
+        Kind.UNAUTHENTICATED, "user_token_invalid", "The access token is expired, revoked, or of another account."
+    )

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from switchbay.oauth.protocol.oidc_id_token import ACR_ONE_FACTOR, ACR_TWO_FACTORS, acr_of
 from switchbay.oauth.protocol.rfc6749_authorization import AuthorizationRequest, AuthorizeRefused
 
 InteractionKind: TypeAlias = Literal["login", "choose", "consent"]
-SINGLE_FACTOR: Final = "1"
-"""The authentication context class (acr) of a login with a password alone, or at another provider."""
-SECOND_FACTOR: Final = "2"
-"""That of a login with a second factor."""
-_SECOND_FACTORS: Final = frozenset({"otp", "mfa"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class Presence:
     @property
     def has_second_factor(self) -> bool:
         """Whether the user proved who they are by more than a password."""
-        return not _SECOND_FACTORS.isdisjoint(self.amr)
+        return acr_of(self.amr) == ACR_TWO_FACTORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,7 @@ def _is_too_old(request: AuthorizationRequest, chosen: Presence, asked_at: int) 
 def _lacks_second_factor(request: AuthorizationRequest, chosen: Presence) -> bool:
     """An app that asks for the second factor and names no weaker class besides gets nothing less (RFC 9470 §5)."""
     wanted = set(request.acr_values)
-    return SECOND_FACTOR in wanted and SINGLE_FACTOR not in wanted and not chosen.has_second_factor
+    return ACR_TWO_FACTORS in wanted and ACR_ONE_FACTOR not in wanted and not chosen.has_second_factor
 
 
 def _ask_login(request: AuthorizationRequest, known: Sequence[Presence]) -> Ask:
@@ -163,19 +159,20 @@ def _ask_login(request: AuthorizationRequest, known: Sequence[Presence]) -> Ask:
     return Ask("login", NO_STEPS, names.pop() if len(names) == 1 else request.login_hint or "")
 
 
-def judge_consent(
+def is_consented(
     request: AuthorizationRequest, chosen: Presence, steps: Steps, consented: frozenset[str] | None
-) -> Ask | None:
-    """Ask for consent, unless the user has given it; ``consented`` is what was remembered, None for nothing ever.
+) -> bool:
+    """Whether the user has allowed what is asked for; ``consented`` is what was remembered, None for nothing ever.
 
     What the person answered counts in the session in which they were asked, for the scope that they were shown.
-    Raises ``AuthorizeRefused``.
     """
-    same = steps.session_id == chosen.session_id
-    if same and steps.allowed and steps.offered is not None and request.scope <= steps.offered:
-        return None
-    if "consent" not in request.prompt and consented is not None and request.scope <= consented:
-        return None
+    if steps.allowed and steps.session_id == chosen.session_id and request.scope <= (steps.offered or frozenset()):
+        return True
+    return "consent" not in request.prompt and consented is not None and request.scope <= consented
+
+
+def ask_consent(request: AuthorizationRequest, chosen: Presence, consented: frozenset[str] | None) -> Ask:
+    """Show the consent page. Raises ``AuthorizeRefused`` where nothing may be asked."""
     if "none" in request.prompt:
         description = "The user has not allowed this application what it asks for."
         detail = {"expected": " ".join(sorted(consented or ())), "got": " ".join(sorted(request.scope))}

@@ -102,7 +102,7 @@ class AuthorizationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class Destination:
     """The redirect URI, once it is certain; ``given``: whether the request named it."""
 
     uri: str
@@ -158,7 +158,7 @@ class Asked:
 # Where the answer goes
 
 
-def choose_address(asked: Asked, client: Client, face: Face) -> Address:
+def choose_destination(asked: Asked, client: Client, face: Face) -> Destination:
     """The redirect URI, equal to a registered one byte for byte (RFC 9700 §4.1.3). Raises ``PageRefused``.
 
     It may be left out where one alone is registered, but not by who asks for ``openid`` on the standards' face.
@@ -170,11 +170,11 @@ def choose_address(asked: Asked, client: Client, face: Face) -> Address:
         if openid or len(registered) != 1:
             message = "The request does not say where to send the answer: redirect_uri is missing."
             raise PageRefused(400, "redirect_uri_missing", message, {"expected": " ".join(registered), "got": ""})
-        return Address(_sendable(registered[0]), given=False)
+        return Destination(_sendable(registered[0]), given=False)
     if given not in registered:
         message = "The application asks for an answer at an address that it has not registered."
         raise PageRefused(400, "redirect_uri_mismatch", message, {"expected": " ".join(registered), "got": given})
-    return Address(_sendable(given), given=True)
+    return Destination(_sendable(given), given=True)
 
 
 def _sendable(uri: str) -> str:
@@ -208,7 +208,7 @@ def choose_mode(asked: Asked) -> ResponseMode:
 def check_request(
     asked: Asked,
     client: Client,
-    address: Address,
+    destination: Destination,
     face: Face,
     policy: Policy,
     issuer: str,
@@ -233,8 +233,8 @@ def check_request(
         client_id=client.client_id,
         response_type=response_type,
         response_mode=_response_mode(asked, response_type),
-        redirect_uri=address.uri,
-        redirect_uri_given=address.given,
+        redirect_uri=destination.uri,
+        redirect_uri_given=destination.given,
         scope=scope,
         resources=_resources(asked, policy, issuer),
         state=asked.get("state"),

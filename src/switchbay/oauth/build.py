@@ -12,8 +12,10 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
+from switchbay.oauth.admin import refusals as refusals_admin
 from switchbay.oauth.browser import Browser
 from switchbay.oauth.routes import app_tokens
+from switchbay.oauth.routes import authorize as authorize_routes
 from switchbay.oauth.routes import keys as keys_routes
 from switchbay.oauth.service import KeyRing, OAuth
 from switchbay.oauth.service.policies import Policies
@@ -85,9 +87,38 @@ def build(means: Means) -> AuthorizationServer:
         token_seconds=settings.token_seconds,
         consumer_token_seconds=settings.consumer_token_seconds,
     )
+    minter = Minter(
+        means.db,
+        means.randomness,
+        keys,
+        policies,
+        means.accounts,
+        origin=settings.public_origin,
+        token_seconds=settings.token_seconds,
+        id_token_seconds=settings.id_token_seconds,
+        refresh_token_seconds=settings.refresh_token_seconds,
+    )
+    consents = Consents(means.db, means.clock, means.apps)
+    authorize = Authorize(
+        means.db,
+        means.clock,
+        means.randomness,
+        means.accounts,
+        means.apps,
+        policies,
+        keys,
+        minter,
+        consents,
+        refusals,
+        origin=settings.public_origin,
+        code_seconds=settings.code_seconds,
+    )
     routes: list[BaseRoute] = [
+        *authorize_routes.routes(authorize, browser, transactions, means.clock),
         *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
         *keys_routes.routes(keys, means.accounts),
     ]
-    routers: list[APIRouter] = []
+    routers: list[APIRouter] = [
+        refusals_admin.router(refusals, means.apps, means.accounts),
+    ]
     return AuthorizationServer(oauth, keys, policies, routes, routers, refusals, browser, sign_in)

@@ -159,6 +159,7 @@ refusals = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),  # a JSON object of texts
     sa.Column("address", sa.Text, nullable=True),
+    sa.Index(None, "at"),
 )
 
 # Apps that were registered by RFC 7591, with the hash of the token that manages them.

@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text, nullable=True),
         sa.PrimaryKeyConstraint("account_id", "client_id", "refusal_id", name="pk_oauth_refusals"),
     )
+    op.create_index("ix_oauth_refusals_at", "oauth_refusals", ["at"])
     op.create_table(
         "oauth_registrations",
         sa.Column("account_id", sa.Text, nullable=False),

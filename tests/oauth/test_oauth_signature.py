@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
@@ -162,15 +163,14 @@ def test_a_header_that_says_more_is_refused(signer: Signer, extra: Mapping[str, 
     assert refusal_of_header(signer.with_header(signer.header(**extra))) == "header_malformed"
 
 
-@pytest.mark.parametrize("alg", list(Algorithm))
-def test_a_token_that_brings_its_own_key_is_refused_though_its_signature_is_good(alg: Algorithm) -> None:
-    attacker = make_signer(alg)
-    victim = RSA if alg is Algorithm.RS256 else EC
-    key = (RSAKey if alg is Algorithm.RS256 else ECKey).import_key(attacker.private)
-    header = {**victim.header(), "jwk": key.as_dict(private=False)}
-    forged = jws.serialize_compact(header, PAYLOAD, key, algorithms=[alg.value])
-    assert refusal_of_header(forged) == "header_malformed"
-    assert refusal_of_signature(forged, victim.public) == "signature_wrong"
+@both
+def test_a_token_that_brings_its_own_key_is_refused_though_its_signature_is_good(signer: Signer) -> None:
+    key: RSAKey | ECKey = RSAKey.generate_key(2_048) if signer is RSA else ECKey.generate_key("P-256")
+    header = {**signer.header(), "jwk": key.as_dict(private=False)}
+    forged = jws.serialize_compact(header, PAYLOAD, key, algorithms=[signer.alg.value])
+    # A header that holds an RSA key is longer than any of ours.
+    assert refusal_of_header(forged) == ("not_compact" if signer is RSA else "header_malformed")
+    assert refusal_of_signature(forged, signer.public) == "signature_wrong"
 
 
 @pytest.mark.parametrize(
@@ -266,8 +266,6 @@ def test_numbers_that_no_signature_of_rs256_is_are_refused(number: int) -> None:
 def test_a_signature_in_der_is_refused() -> None:
     head = EC.token.rpartition(".")[0]
     assert isinstance(EC.private, ec.EllipticCurvePrivateKey)
-    from cryptography.hazmat.primitives import hashes
-
     der = EC.private.sign(head.encode(), ec.ECDSA(hashes.SHA256()))
     assert refusal_of_signature(f"{head}.{segment(der)}", EC.public) == "signature_wrong"
 

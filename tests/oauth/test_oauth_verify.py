@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from switchbay.kit.secret import Secret
 from switchbay.oauth.domain import AppToken, ConsumerToken, KeyPurpose
 from switchbay.oauth.protocol.rfc6749_client_authentication import Presented
 from switchbay.oauth.public import OAuth
+from switchbay.oauth.service import KeyRing
 from switchbay.oauth.tables import keys
 
 NOW = 1_700_000_000
@@ -40,6 +42,10 @@ async def issue(service: OAuth, account: str = ACCOUNT, client: str = CLIENT_ID,
 async def issue_consumer(service: OAuth, ext_consumer_id: str = "consumer-1") -> str:
     app = await service.verify_app_token(ACCOUNT, await issue(service))
     return (await service.consumer_identity(ACCOUNT, app, ext_consumer_id)).reveal()
+
+
+async def sign(ring: KeyRing, purpose: KeyPurpose, claims: Mapping[str, object]) -> str:
+    return await ring.sign(ACCOUNT, purpose, json.dumps(claims).encode())
 
 
 def segment(value: object) -> str:
@@ -188,9 +194,10 @@ async def test_an_unsigned_token_is_refused(oauth: OAuth) -> None:
         assert await code_of_app(oauth, token) == APP_INVALID
 
 
-async def test_a_token_signed_with_the_public_key_as_hmac_secret_is_refused(oauth: OAuth) -> None:
+async def test_a_token_signed_with_the_public_key_as_hmac_secret_is_refused(oauth: OAuth, ring: KeyRing) -> None:
     kid = opened(await issue(oauth, version=2))[0]["kid"]
-    published = json.loads(await oauth.publish_account_keys(ACCOUNT))["keys"][0]
+    document = json.loads((await ring.render_account_keys(ACCOUNT)).document)
+    (published,) = (key for key in document["keys"] if key["kid"] == kid)
     pem = RSAKey.import_key(published).as_pem(private=False)
     for secret in (pem, pem.strip(), json.dumps(published).encode()):
         for algorithm in ("HS256", "RS256"):
@@ -241,23 +248,20 @@ async def test_a_consumer_token_is_no_application_token_and_the_reverse(oauth: O
         assert await code_of_consumer(oauth, await issue(oauth, version=version)) == CONSUMER_INVALID
 
 
-async def test_claims_of_the_other_kind_are_refused_even_with_the_right_key(oauth: OAuth) -> None:
-    app_key = await oauth._keys.get_signing_key(ACCOUNT, KeyPurpose.APP_V1)
-    consumer_key = await oauth._keys.get_signing_key(ACCOUNT, KeyPurpose.CONSUMER)
+async def test_claims_of_the_other_kind_are_refused_even_with_the_right_key(oauth: OAuth, ring: KeyRing) -> None:
     both = {
         **APP_CLAIMS,
         "account_id": ACCOUNT,
         "ext_consumer_id": "c",
         "lp_consumer_id": "0" * 64,
     }
-    header = {"typ": "JWT", "alg": "RS256"}
-    as_consumer = jwt.encode({**header, "kid": consumer_key.kid}, dict(both), consumer_key.key)
-    as_app = jwt.encode({**header, "kid": app_key.kid}, {**both, "iss": "Switchbay consumer identity"}, app_key.key)
+    as_consumer = await sign(ring, KeyPurpose.CONSUMER, both)
+    as_app = await sign(ring, KeyPurpose.APP_V1, {**both, "iss": "Switchbay consumer identity"})
     assert await code_of_consumer(oauth, as_consumer) == CONSUMER_INVALID
     assert await code_of_app(oauth, as_app) == APP_INVALID
 
 
-async def test_the_right_claims_are_refused_with_a_key_of_another_purpose(oauth: OAuth) -> None:
+async def test_the_right_claims_are_refused_with_a_key_of_another_purpose(oauth: OAuth, ring: KeyRing) -> None:
     consumer_claims = {
         "account_id": ACCOUNT,
         "ext_consumer_id": "c",
@@ -266,13 +270,13 @@ async def test_the_right_claims_are_refused_with_a_key_of_another_purpose(oauth:
         "iat": NOW,
         "exp": NOW + 3_600,
     }
-    tokens: dict[KeyPurpose, tuple[str, str]] = {}
-    for purpose in KeyPurpose:
-        key = await oauth._keys.get_signing_key(ACCOUNT, purpose)
-        header = {"kid": key.kid, "typ": "JWT", "alg": "RS256"}
-        as_app, as_consumer = (jwt.encode(header, dict(each), key.key) for each in (APP_CLAIMS, consumer_claims))
-        tokens[purpose] = as_app, as_consumer
+    tokens = {
+        purpose: (await sign(ring, purpose, APP_CLAIMS), await sign(ring, purpose, consumer_claims))
+        for purpose in KeyPurpose
+    }
     assert await code_of_app(oauth, tokens[KeyPurpose.CONSUMER][0]) == APP_INVALID
+    assert await code_of_app(oauth, tokens[KeyPurpose.OIDC][0]) == APP_INVALID
+    assert await code_of_consumer(oauth, tokens[KeyPurpose.OIDC][1]) == CONSUMER_INVALID
     assert await code_of_consumer(oauth, tokens[KeyPurpose.APP_V1][1]) == CONSUMER_INVALID
     assert await code_of_consumer(oauth, tokens[KeyPurpose.APP_V2][1]) == CONSUMER_INVALID
     assert (await oauth.verify_app_token(ACCOUNT, tokens[KeyPurpose.APP_V1][0])).client_id == CLIENT_ID
@@ -295,16 +299,15 @@ async def test_the_right_claims_are_refused_with_a_key_of_another_purpose(oauth:
         {"iat": None},
     ],
 )
-async def test_claims_are_checked_even_with_the_right_key(oauth: OAuth, change: dict[str, object]) -> None:
-    key = await oauth._keys.get_signing_key(ACCOUNT, KeyPurpose.APP_V1)
-    token = jwt.encode({"kid": key.kid, "typ": "JWT", "alg": "RS256"}, {**APP_CLAIMS, **change}, key.key)
+async def test_claims_are_checked_even_with_the_right_key(
+    oauth: OAuth, ring: KeyRing, change: dict[str, object]
+) -> None:
+    token = await sign(ring, KeyPurpose.APP_V1, {**APP_CLAIMS, **change})
     assert await code_of_app(oauth, token) == APP_INVALID
 
 
-async def test_another_nodes_clock_may_be_a_minute_ahead(oauth: OAuth) -> None:
-    key = await oauth._keys.get_signing_key(ACCOUNT, KeyPurpose.APP_V1)
-    claims: dict[str, Any] = {**APP_CLAIMS, "iat": NOW + 60}
-    token = jwt.encode({"kid": key.kid, "typ": "JWT", "alg": "RS256"}, claims, key.key)
+async def test_another_nodes_clock_may_be_a_minute_ahead(oauth: OAuth, ring: KeyRing) -> None:
+    token = await sign(ring, KeyPurpose.APP_V1, {**APP_CLAIMS, "iat": NOW + 60})
     assert (await oauth.verify_app_token(ACCOUNT, token)).client_id == CLIENT_ID
 
 

@@ -17,6 +17,7 @@ from switchbay.infra.web import Application
 from switchbay.kit.errors import AppError
 from switchbay.manifest.public import Options
 from switchbay.oauth.public import OAuth
+from switchbay.oauth.routes import keys as keys_routes
 from switchbay.oauth.routes import routes
 from switchbay.oauth.service import KeyRing
 
@@ -72,8 +73,9 @@ async def platform(db: Database, clock: ManualClock, randomness: Randomness, vau
     accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     egress = Egress()
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=Options(), secret_overlap_seconds=60)
-    oauth = OAuth(KeyRing(db, clock, randomness, vault), clock, accounts, apps)
-    app = Application(routes(oauth))
+    ring = KeyRing(db, clock, randomness, vault)
+    oauth = OAuth(ring, clock, accounts, apps)
+    app = Application([*routes(oauth), *keys_routes.routes(ring, accounts)])
     await accounts.create_account("acme", "Acme", OPERATOR)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://sentinel.example") as http:
         try:
@@ -145,4 +147,4 @@ async def test_the_keys_of_an_account_that_does_not_exist_are_not_found(platform
 
 async def test_the_keys_of_an_account_are_found(platform: Platform) -> None:
     answer = await platform.http.get("/sentinel/api/account/acme/jwks")
-    assert (answer.status_code, len(answer.json()["keys"])) == (200, 1)
+    assert (answer.status_code, len(answer.json()["keys"])) == (200, 3)

@@ -5,6 +5,7 @@ seen; a parsed key, which never changes under its id, is kept as long as there i
 """
 
 import asyncio
+import functools
 import os
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
@@ -130,7 +131,7 @@ class KeyRing:
         known = self._signing.get(slot)
         if known is not None and self._clock.monotonic() < known.until:
             return known.key
-        return await self._signing_loads.run(slot, lambda: self._load_signing_key(slot))
+        return await self._signing_loads.run(slot, functools.partial(self._load_signing_key, slot))
 
     async def _load_signing_key(self, slot: Slot) -> SigningKey:
         until = self._clock.monotonic() + ROW_SECONDS
@@ -242,7 +243,7 @@ class KeyRing:
         missing = [Slot(account_id, purpose, alg) for purpose, alg in PUBLISHED_SLOTS if (purpose, alg) not in signing]
         if missing:
             for slot in missing:
-                await self._signing_loads.run(slot, lambda slot=slot: self._load_signing_key(slot))
+                await self._signing_loads.run(slot, functools.partial(self._load_signing_key, slot))
             published = await self._db.read(lambda tx: store.list_public_keys(tx, account_id, PUBLISHED))
         return KeySet(render_key_set(row.public_jwk for row in published), self.schedule.max_age_seconds)
 

@@ -1,6 +1,6 @@
 """What an account's administrators decide about its authorization server: read at every request, changed rarely."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -48,7 +48,6 @@ class Policies:
 
     async def change(self, account_id: str, wanted: PolicyChange, actor: Actor) -> Policy:
         """Change the policy of an account that exists. Raises ``resource_invalid``."""
-        changes = {name: value for name, value in _given(wanted).items() if value is not None}
         for resource in wanted.resources or ():
             if not is_resource(resource):
                 raise resource_invalid(resource)
@@ -58,7 +57,7 @@ class Policies:
 
         async def save(tx: Tx) -> Policy:
             before = await store.find_policy(tx, account_id) or Policy()
-            after = replace(before, **changes)
+            after = _changed(before, wanted)
             if after == before:
                 return before
             await store.save_policy(tx, account_id, after, now)
@@ -89,13 +88,13 @@ def is_resource(text: str) -> bool:
         return False
 
 
-def _given(wanted: PolicyChange) -> dict[str, bool | Algorithm | frozenset[str] | str | None]:
-    return {
-        "implicit_enabled": wanted.implicit_enabled,
-        "token_algorithm": wanted.token_algorithm,
-        "resources": wanted.resources,
-        "registration": wanted.registration,
-    }
+def _changed(before: Policy, wanted: PolicyChange) -> Policy:
+    return Policy(
+        implicit_enabled=before.implicit_enabled if wanted.implicit_enabled is None else wanted.implicit_enabled,
+        token_algorithm=wanted.token_algorithm or before.token_algorithm,
+        resources=before.resources if wanted.resources is None else wanted.resources,
+        registration=wanted.registration or before.registration,
+    )
 
 
 def render_policy(policy: Policy) -> dict[str, JsonValue]:

@@ -175,14 +175,14 @@ async def list_account_keys(tx: Tx, account_id: str) -> Sequence[KeyRow]:
 
 async def list_public_keys(tx: Tx, account_id: str, purposes: Iterable[KeyPurpose]) -> Sequence[PublicKeyRow]:
     """The keys of one account that have one of these purposes, newest first."""
-    params = {"account_id": account_id, "purposes": sorted(purpose.value for purpose in purposes)}
+    rows = await tx.fetch(_PUBLIC_KEYS, {"account_id": account_id, "purposes": [purpose.value for purpose in purposes]})
     return [
         PublicKeyRow(
             Slot(account_id, KeyPurpose(row["purpose"]), Algorithm(row["alg"])),
             KeyState(row["state"]),
             row["public_jwk"],
         )
-        for row in await tx.fetch(_PUBLIC_KEYS, params)
+        for row in rows
     ]
 
 
@@ -194,8 +194,8 @@ async def list_newest_jwks(tx: Tx, purpose: KeyPurpose, most: int) -> Sequence[s
 
 async def list_slots_without_next(tx: Tx, purposes: Iterable[KeyPurpose], before: int, most: int) -> Sequence[Slot]:
     """Slots of these purposes whose key signs since ``before`` or longer and has no successor, the oldest first."""
-    params = {"purposes": sorted(purpose.value for purpose in purposes), "before": before, "most": most}
-    rows = await tx.fetch(_WITHOUT_NEXT, params)
+    wanted = [purpose.value for purpose in purposes]
+    rows = await tx.fetch(_WITHOUT_NEXT, {"purposes": wanted, "before": before, "most": most})
     return [Slot(row["account_id"], KeyPurpose(row["purpose"]), Algorithm(row["alg"])) for row in rows]
 
 

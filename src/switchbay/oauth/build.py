@@ -18,6 +18,9 @@ from switchbay.oauth.routes import app_tokens
 from switchbay.oauth.routes import authorize as authorize_routes
 from switchbay.oauth.routes import keys as keys_routes
 from switchbay.oauth.service import KeyRing, OAuth
+from switchbay.oauth.service.authorize import Authorize
+from switchbay.oauth.service.consents import Consents
+from switchbay.oauth.service.minting import Minter
 from switchbay.oauth.service.policies import Policies
 from switchbay.oauth.service.refusals import RefusalLog
 from switchbay.oauth.sign_in import SignIn

@@ -179,7 +179,6 @@ class Authorize:
         *,
         origin: str,
         code_seconds: int,
-        token_seconds: int,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -193,7 +192,6 @@ class Authorize:
         self._refusals = refusals
         self._origin = origin
         self._code_ms = code_seconds * 1000
-        self._token_ms = token_seconds * 1000
 
     async def handle(
         self,
@@ -327,7 +325,7 @@ class Authorize:
         """A code or tokens; None, and nothing is stored, when the consent was withdrawn meanwhile."""
         request = turn.request
         now = self._clock.now_ms()
-        lifetime = self._code_ms if request.response_type == CODE else self._token_ms
+        lifetime = self._code_ms if request.response_type == CODE else self._minter.longest_seconds * 1000
         grant = Grant(
             account_id=request.account_id,
             grant_id=self._randomness.sortable_id("grt", now),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbay.apps.public import Client
-from switchbay.console.domain import is_offered, is_safe, languages, launch_uri, origin_of, tiles
+from switchbay.console.domain import is_offered, is_safe, launch_uri, origin_of, tiles
 from switchbay.kit.errors import AppError
 
 ISSUER = "https://localhost:8443/oidc/4711001"
@@ -177,22 +177,3 @@ def test_tiles_are_in_the_readers_language_and_sorted_by_it() -> None:
 
 def test_a_name_without_a_letter_has_an_initial_all_the_same() -> None:
     assert [tile.initial for tile in tiles([replace(CLIENT, display_name="✨")], {}, ())] == ["?"]
-
-
-@pytest.mark.parametrize(
-    ("ui_locales", "accept", "found"),
-    [
-        (None, None, ()),
-        ("", "fr-CA,fr;q=0.8,en;q=0.5", ("fr-CA", "fr", "en")),
-        ("", "en;q=0.5, fr ; q=0.8 , de", ("de", "fr", "en")),
-        ("de-AT fr", "en, de-AT", ("de-AT", "fr", "en")),
-        ("", "*, en;q=0", ()),
-        ("", "en;q=nan, fr;q=2, de;q=-1, it;q=x, es;level=1", ("es",)),
-        ("", "x" * 65 + ",en", ("en",)),
-        (" ".join(f"a{number}" for number in range(40)), None, tuple(f"a{number}" for number in range(20))),
-    ],
-)
-def test_languages_asked_for_come_before_those_of_the_browser(
-    ui_locales: str | None, accept: str | None, found: tuple[str, ...]
-) -> None:
-    assert languages(ui_locales, accept) == found

@@ -15,9 +15,6 @@ from switchbay.console import errors
 from switchbay.manifest.public import is_loopback
 
 _LONGEST_TARGET: Final = 2_048
-_MOST_LANGUAGES: Final = 20
-_LONGEST_LANGUAGE: Final = 64
-_LONGEST_HEADER: Final = 1_024
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 Origin = tuple[str, str, int | None]
@@ -113,28 +110,3 @@ def _split(uri: str | None) -> SplitResult | None:
         return None if uri is None else urlsplit(uri)
     except ValueError:  # brackets that are no address
         return None
-
-
-def languages(ui_locales: str | None, accept_language: str | None) -> tuple[str, ...]:
-    """The reader's languages, best first: those asked for (``ui_locales``), then the browser's (RFC 9110 §12.5.4)."""
-    asked = (ui_locales or "")[:_LONGEST_HEADER].split()
-    weighed: list[tuple[float, str]] = []
-    for item in (accept_language or "")[:_LONGEST_HEADER].split(","):
-        language, _, parameter = item.partition(";")
-        weight = _weight(parameter)
-        if weight > 0:
-            weighed.append((weight, language.strip()))
-    accepted = [language for _, language in sorted(weighed, key=lambda pair: -pair[0])]
-    found = dict.fromkeys(each for each in (*asked, *accepted) if each != "*" and 0 < len(each) <= _LONGEST_LANGUAGE)
-    return tuple(found)[:_MOST_LANGUAGES]
-
-
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.partition("=")
-    if name.strip().lower() != "q":
-        return 1.0
-    try:
-        weight = float(value)
-    except ValueError:
-        return 0.0
-    return weight if 0 <= weight <= 1 else 0.0  # also not a number that is not one

@@ -14,11 +14,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from switchbay.console import errors
-from switchbay.console.domain import languages
 from switchbay.console.service import Launch
-from switchbay.kit.errors import AppError
+from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.ids import is_account_id
-from switchbay.oauth.public import Browser, BrowserSession, Pages, SignIn
+from switchbay.oauth.public import Browser, BrowserSession, Pages, SignIn, read_languages
 
 MENU: Final = "/launch/{account}"
 CLICK: Final = "/launch/{account}/{app}"
@@ -55,14 +54,21 @@ class _Menu:
                 raise errors.account_unknown()
             return await work(request, account_id)
         except AppError as error:
-            return self._pages.render(
-                "error",
-                error.kind.http_status,
-                title="This cannot be opened",
-                message=error.message,
-                advice="Ask the administrators of your account for help.",
-                code=error.code,
-            )
+            return self._refuse(error)
+
+    def _refuse(self, error: AppError) -> Response:
+        passes = error.kind in {Kind.UNAVAILABLE, Kind.TOO_MANY}
+        response = self._pages.render(
+            "error",
+            error.kind.http_status,
+            title="Please try again" if passes else "This cannot be opened",
+            message=error.message,
+            advice="" if passes else "Ask the administrators of your account for help.",
+            code=error.code,
+        )
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     async def _show(self, request: Request, account_id: str) -> Response:
         base = f"/launch/{account_id}"
@@ -72,7 +78,7 @@ class _Menu:
         if session is None:
             await self._launch.get_account_name(account_id)  # nobody is asked to log in to an account that is not there
             return self._sign_in.begin(request, account_id, base, ui_locales=ui_locales[:_LONGEST_QUERY])
-        menu = await self._launch.menu(account_id, languages(ui_locales, request.headers.get("accept-language")))
+        menu = await self._launch.menu(account_id, read_languages(ui_locales, request.headers.get("accept-language")))
         user = session.principal
         return self._pages.render(
             "menu",

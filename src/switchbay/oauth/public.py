@@ -9,6 +9,7 @@ from switchbay.oauth.browser import Browser, BrowserSession
 from switchbay.oauth.build import AuthorizationServer, Means, build
 from switchbay.oauth.domain import AppToken, ConsumerToken
 from switchbay.oauth.pages import Pages
+from switchbay.oauth.pages.words import read_languages
 from switchbay.oauth.service import OAuth
 from switchbay.oauth.sign_in import SignIn
 
@@ -23,4 +24,5 @@ __all__ = [
     "Pages",
     "SignIn",
     "build",
+    "read_languages",
 ]

@@ -1,7 +1,8 @@
 """The door of the apps room: what an installed application is to the rooms that serve it."""
 
 from switchbay.apps.domain.clients import Client, localise
+from switchbay.apps.domain.preconditions import Precondition
 from switchbay.apps.domain.secrets import SecretCheck
 from switchbay.apps.service import Apps
 
-__all__ = ["Apps", "Client", "SecretCheck", "localise"]
+__all__ = ["Apps", "Client", "Precondition", "SecretCheck", "localise"]

@@ -8,6 +8,7 @@ who did what. Callers have authorised the actor: changing takes the role admin, 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from switchbay.accounts.public import Accounts, Actor
 from switchbay.apps import documents, errors

@@ -56,6 +56,11 @@ def resource_invalid(resource: str | None) -> AppError:
     )
 
 
+def key_algorithm_unsupported(purpose: str, alg: str) -> AppError:
+    """Keys of this purpose never sign by this algorithm."""
+    return AppError(Kind.INVALID, "key_algorithm_unsupported", f"Keys for {purpose} do not sign by {alg}.")
+
+
 def keys_unavailable() -> AppError:
     """The signing keys changed faster than they could be read; trying again is safe."""
     return AppError(
@@ -93,4 +98,36 @@ def user_token_invalid() -> AppError:
     """One answer for every reason, as with application tokens."""
     return AppError(
         Kind.UNAUTHENTICATED, "user_token_invalid", "The access token is expired, revoked, or of another account."
+    )
+
+
+def registration_off() -> AppError:
+    """The account does not let apps register themselves."""
+    return AppError(Kind.FORBIDDEN, "registration_off", "This account does not let applications register themselves.")
+
+
+def registration_token_invalid(rule: str) -> AppError:
+    """A label, a number of uses or a lifetime that an initial access token cannot have."""
+    return AppError(Kind.INVALID, "registration_token_invalid", f"Not acceptable: {rule}.")
+
+
+def registration_token_unknown() -> AppError:
+    """No initial access token of the account has this id."""
+    return AppError(Kind.NOT_FOUND, "registration_token_unknown", "The account has no such registration token.")
+
+
+def registration_tokens_full(most: int) -> AppError:
+    """The account has as many initial access tokens as it may have."""
+    return AppError(
+        Kind.CONFLICT,
+        "registration_tokens_full",
+        "The account has as many registration tokens as it may have; revoke some first.",
+        {"most": most},
+    )
+
+
+def registration_busy() -> AppError:
+    """The account's apps changed each time between reading this one and storing it."""
+    return AppError(
+        Kind.UNAVAILABLE, "registration_busy", "The account's applications are changing. Try again.", retry_after=1
     )

@@ -6,21 +6,20 @@ finished afterwards.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from switchbay.accounts.public import Role, User
 from switchbay.apps.public import Client
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Randomness
 from switchbay.kit.secret import Secret
-from switchbay.oauth.domain import Algorithm, Face, Grant, KeyPurpose, Policy, digest
+from switchbay.oauth.domain import Algorithm, Face, Grant, KeyPurpose, Policy, Version, digest
 from switchbay.oauth.errors import subject_gone
 from switchbay.oauth.protocol import app_token, oidc_id_token, rfc9068_access_token
 from switchbay.oauth.protocol.rfc6749_client_credentials import render_scope
 from switchbay.oauth.service.keyring import KeyRing
 from switchbay.oauth.store.tokens import StoredToken, TokenKind, insert_tokens
 
-AccessVersion = Literal["v1", "v2", "oidc"]
 OPAQUE_BYTES = 32
 REFRESH_BYTES = 72
 _JTI_BYTES = 16
@@ -56,7 +55,7 @@ class AccessDraft:
     """An access token that is not signed yet, or not stored yet."""
 
     grant: Grant
-    version: AccessVersion
+    version: Version
     scope: frozenset[str]
     resources: tuple[str, ...]
     iat: int
@@ -97,6 +96,7 @@ class Minter:
         self.token_seconds = token_seconds
         self._id_token_seconds = id_token_seconds
         self._refresh_token_seconds = refresh_token_seconds
+        self.longest_seconds = max(token_seconds, id_token_seconds)
 
     def issuer(self, account_id: str, face: Face) -> str:
         """What the account's tokens say in ``iss``: never taken from a request."""
@@ -109,7 +109,7 @@ class Minter:
         grant: Grant,
         client: Client,
         *,
-        version: AccessVersion,
+        version: Version,
         scope: frozenset[str],
         resources: tuple[str, ...] = (),
         now: int,
@@ -125,7 +125,7 @@ class Minter:
         grant: Grant,
         client: Client,
         *,
-        version: AccessVersion,
+        version: Version,
         scope: frozenset[str],
         resources: tuple[str, ...] = (),
         now: int,

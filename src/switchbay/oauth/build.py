@@ -12,19 +12,35 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
+from switchbay.oauth.admin import consents as consents_admin
 from switchbay.oauth.admin import refusals as refusals_admin
 from switchbay.oauth.browser import Browser
+from switchbay.oauth.protocol import consumer_identity
 from switchbay.oauth.routes import app_tokens
 from switchbay.oauth.routes import authorize as authorize_routes
 from switchbay.oauth.routes import keys as keys_routes
+from switchbay.oauth.routes import metadata as metadata_routes
+from switchbay.oauth.routes import tokens as token_routes
+from switchbay.oauth.routes.interaction import Interaction
+from switchbay.oauth.routes.logout import LogoutPages
 from switchbay.oauth.service import KeyRing, OAuth
 from switchbay.oauth.service.authorize import Authorize
+from switchbay.oauth.service.backchannel import Backchannel
+from switchbay.oauth.service.client_authentication import ClientAuthentication
 from switchbay.oauth.service.consents import Consents
+from switchbay.oauth.service.introspection import TokenInquiries
+from switchbay.oauth.service.issued_tokens import IssuedTokens
+from switchbay.oauth.service.liveness import Liveness
+from switchbay.oauth.service.logout import Logout
 from switchbay.oauth.service.minting import Minter
 from switchbay.oauth.service.policies import Policies
+from switchbay.oauth.service.redeeming import Redeeming
 from switchbay.oauth.service.refusals import RefusalLog
+from switchbay.oauth.service.token_endpoint import TokenEndpoint
+from switchbay.oauth.service.user_tokens import UserTokens
 from switchbay.oauth.sign_in import SignIn
 from switchbay.oauth.transactions import Transactions
+from switchbay.oauth.workers import Purging
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +69,21 @@ class AuthorizationServer:
     refusals: RefusalLog
     browser: Browser
     sign_in: SignIn
+    minter: Minter
+    user_tokens: UserTokens
+    purging: Purging
+    backchannel: Backchannel
 
     async def start(self) -> None:
         """Start the background work."""
         await self.refusals.start()
+        await self.purging.start()
+        await self.backchannel.start()
 
     async def stop(self) -> None:
         """Stop it."""
+        await self.backchannel.stop()
+        await self.purging.stop()
         await self.refusals.stop()
 
 
@@ -116,12 +140,37 @@ def build(means: Means) -> AuthorizationServer:
         origin=settings.public_origin,
         code_seconds=settings.code_seconds,
     )
+    origin = settings.public_origin
+    backchannel = Backchannel(
+        means.db, means.clock, means.randomness, means.apps, keys, policies, means.egress, origin=origin
+    )
+    means.accounts.on_session_end(backchannel.sessions_ended)
+    logout = Logout(means.clock, means.vault, means.accounts, means.apps, keys, origin=origin)
+    clients = ClientAuthentication(means.db, means.clock, means.apps, means.egress)
+    liveness = Liveness(means.accounts)
+    redeeming = Redeeming(
+        means.db, means.clock, means.vault, minter, liveness, grace_seconds=settings.refresh_grace_seconds
+    )
+    tokens = TokenEndpoint(means.clock, clients, redeeming, minter, policies, origin=origin)
+    issued = IssuedTokens(means.db, means.clock, keys, means.apps, minter, liveness)
+    inquiries = TokenInquiries(means.db, means.clock, tokens, issued, policies, means.accounts)
+    user_tokens = UserTokens(issued, minter, means.accounts)
+    purging = Purging(means.db, means.clock)
     routes: list[BaseRoute] = [
         *authorize_routes.routes(authorize, browser, transactions, means.clock),
         *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
+        *token_routes.routes(tokens, inquiries, user_tokens, refusals, query_credentials=settings.query_credentials),
+        *metadata_routes.routes(
+            means.accounts, policies, origin=origin, scopes={consumer_identity.SCOPE, *settings.manifest_scopes}
+        ),
         *keys_routes.routes(keys, means.accounts),
+        *Interaction(browser, transactions, authorize, means.accounts, means.apps, origin=origin).routes(),
+        *LogoutPages(logout, browser, means.accounts, origin=origin).routes(),
     ]
     routers: list[APIRouter] = [
+        consents_admin.router(consents, means.accounts),
         refusals_admin.router(refusals, means.apps, means.accounts),
     ]
-    return AuthorizationServer(oauth, keys, policies, routes, routers, refusals, browser, sign_in)
+    return AuthorizationServer(
+        oauth, keys, policies, routes, routers, refusals, browser, sign_in, minter, user_tokens, purging, backchannel
+    )

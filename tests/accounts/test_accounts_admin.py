@@ -5,11 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 
-from support.accounts_app import serve
+from support.accounts_app import management_calls, serve
 from support.accounts_house import ACCOUNT, HOME, OTHER, PASSWORD, House
-from switchbay.accounts.admin import router
 from switchbay.accounts.public import OPERATOR, Role
 
 BASE = f"/switchbay/v1/accounts/{ACCOUNT}"
@@ -26,6 +24,15 @@ CALLS = [
     ("DELETE", "/sessions/ses_x"),
     ("DELETE", "/users/1000002/sessions"),
     ("GET", "/audit"),
+    ("GET", "/users/1000002/second-factor"),
+    ("DELETE", "/users/1000002/second-factor"),
+]
+OWN_CALLS = [
+    ("GET", "/me/second-factor"),
+    ("POST", "/me/second-factor"),
+    ("POST", "/me/second-factor/confirm"),
+    ("POST", "/me/second-factor/recovery-codes"),
+    ("POST", "/me/second-factor/remove"),
 ]
 
 
@@ -56,12 +63,13 @@ async def answer_of(
 
 
 async def test_without_a_session_every_call_is_401(anonymous: httpx.AsyncClient) -> None:
-    answers = {call: await answer_of(anonymous, *call, {}) for call in CALLS}
-    assert answers == dict.fromkeys(CALLS, (401, "session_missing"))
+    every = [*CALLS, *OWN_CALLS]
+    answers = {call: await answer_of(anonymous, *call, {}) for call in every}
+    assert answers == dict.fromkeys(every, (401, "session_missing"))
 
 
 async def test_no_call_of_this_api_is_left_out_of_these_tests(house: House) -> None:
-    assert len([route for route in router(house.accounts).routes if isinstance(route, APIRoute)]) == len(CALLS)
+    assert len(management_calls(house.accounts)) == len(CALLS) + len(OWN_CALLS)
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.DEVELOPER])

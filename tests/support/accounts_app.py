@@ -13,6 +13,14 @@ from switchbay.accounts.routes import directory_routes, routes
 from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
 
 
+def management_calls(accounts: Accounts) -> set[tuple[str, str]]:
+    """Every (method, path) of the room's management API."""
+    api = FastAPI()
+    api.include_router(router(accounts))
+    paths = api.openapi()["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
 @asynccontextmanager
 async def serve(accounts: Accounts, *, address: str = "198.51.100.7") -> AsyncIterator[httpx.AsyncClient]:
     """A client of the routes that calls from ``address``."""

@@ -1,4 +1,5 @@
-"""The management API of accounts: settings, users, sessions and the audit log, for administrators of the account.
+"""The management API of accounts: settings, users, sessions and the audit log, for administrators of the account; and,
+for every user, their own second factor.
 
 Accounts themselves are created by an operator on the host, never over HTTP.
 """
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool
 from switchbay.accounts import wire
 from switchbay.accounts.domain.account import AccountChange
 from switchbay.accounts.domain.audit import MOST_PER_PAGE, AuditFilter
-from switchbay.accounts.domain.people import Actor, Role, UserChange, actor_of, require
+from switchbay.accounts.domain.people import Actor, Principal, Role, UserChange, actor_of, require
 from switchbay.accounts.service import Accounts
 from switchbay.accounts.service.users import MOST_USERS_PER_PAGE
 from switchbay.infra.web import client_address, json_response
@@ -20,6 +21,7 @@ from switchbay.kit.secret import Secret
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
 
 Admission: TypeAlias = Callable[[Request, str], Awaitable[Actor]]
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class _Strict(BaseModel):
@@ -55,8 +57,19 @@ class UserPatch(_Strict):
     password: SecretStr | None = None
 
 
+class Code(_Strict):
+    """A code of the second factor, or a recovery code."""
+
+    code: SecretStr
+
+    @property
+    def secret(self) -> Secret:
+        """The code."""
+        return Secret(self.code.get_secret_value())
+
+
 def router(accounts: Accounts) -> APIRouter:
-    """Routes under ``/accounts/{account}``; every one needs the bearer of a user with the role admin."""
+    """Routes under ``/accounts/{account}``; all but those under ``/me`` need a user with the role admin."""
 
     async def admitted(request: Request, account: str) -> Actor:
         principal = await accounts.authenticate(account, request.headers.get("authorization"))
@@ -67,8 +80,14 @@ def router(accounts: Accounts) -> APIRouter:
     _add_account(api, accounts, admitted)
     _add_users(api, accounts, admitted)
     _add_sessions(api, accounts, admitted)
+    _add_second_factors_of_users(api, accounts, admitted)
     _add_audit(api, accounts)
-    return api
+    own = APIRouter(prefix="/accounts/{account}/me", tags=["accounts"])
+    _add_own_second_factor(own, accounts)
+    both = APIRouter()
+    both.include_router(api)
+    both.include_router(own)
+    return both
 
 
 def _add_account(api: APIRouter, accounts: Accounts, admitted: Admission) -> None:
@@ -152,6 +171,58 @@ def _add_sessions(api: APIRouter, accounts: Accounts, admitted: Admission) -> No
     async def revoke_sessions_of(account: str, user: str, actor: Annotated[Actor, Depends(admitted)]) -> Response:
         """End every session of a user."""
         return json_response({"ended": await accounts.revoke_sessions_of(account, user, actor)})
+
+
+def _add_second_factors_of_users(api: APIRouter, accounts: Accounts, admitted: Admission) -> None:
+    @api.get("/users/{user}/second-factor")
+    async def get_second_factor_of(account: str, user: str) -> Response:
+        """Tell whether a user has a second factor."""
+        return json_response(wire.render_second_factor(await accounts.find_second_factor(account, user)))
+
+    @api.delete("/users/{user}/second-factor", status_code=204)
+    async def take_second_factor(account: str, user: str, actor: Annotated[Actor, Depends(admitted)]) -> None:
+        """Remove a user's second factor without a code of it, for a lost device."""
+        await accounts.take_second_factor(account, user, actor)
+
+
+def _add_own_second_factor(api: APIRouter, accounts: Accounts) -> None:
+    async def known(request: Request, account: str) -> Principal:
+        return await accounts.authenticate(account, request.headers.get("authorization"))
+
+    me = Annotated[Principal, Depends(known)]
+
+    @api.get("/second-factor")
+    async def get_second_factor(account: str, user: me) -> Response:
+        """Tell whether the caller has a second factor."""
+        return json_response(wire.render_second_factor(await accounts.find_second_factor(account, user.user_id)))
+
+    @api.post("/second-factor", status_code=201)
+    async def begin_second_factor(request: Request, account: str, user: me) -> Response:
+        """Set up a second factor; it is in use once a code of it has confirmed it."""
+        accounts.require_recent_login(user)
+        made = await accounts.begin_second_factor(account, user.user_id, _actor(user, request))
+        return json_response(wire.render_enrolment(made), 201, _NO_STORE)
+
+    @api.post("/second-factor/confirm")
+    async def confirm_second_factor(request: Request, account: str, user: me, body: Code) -> Response:
+        """Put the second factor into use; the recovery codes are shown once."""
+        codes = await accounts.confirm_second_factor(account, user.user_id, body.secret, _actor(user, request))
+        return json_response(wire.render_recovery_codes(codes), headers=_NO_STORE)
+
+    @api.post("/second-factor/recovery-codes")
+    async def renew_recovery_codes(request: Request, account: str, user: me, body: Code) -> Response:
+        """Replace the recovery codes by new ones, which are shown once."""
+        codes = await accounts.renew_recovery_codes(account, user.user_id, body.secret, _actor(user, request))
+        return json_response(wire.render_recovery_codes(codes), headers=_NO_STORE)
+
+    @api.post("/second-factor/remove", status_code=204)
+    async def remove_second_factor(request: Request, account: str, user: me, body: Code) -> None:
+        """Remove the second factor, with a code of it."""
+        await accounts.remove_second_factor(account, user.user_id, body.secret, _actor(user, request))
+
+
+def _actor(user: Principal, request: Request) -> Actor:
+    return actor_of(user, client_address(request))
 
 
 def _add_audit(api: APIRouter, accounts: Accounts) -> None:

@@ -3,12 +3,16 @@
 Shapes are those that clients of LivePerson's login service (agentVep), Domain API and account configuration read.
 """
 
+import io
+
 import msgspec
+import segno
 
 from switchbay.accounts import errors
 from switchbay.accounts.domain.account import Account
 from switchbay.accounts.domain.audit import AuditEntry, AuditPage
 from switchbay.accounts.domain.people import Principal, Role, User, role_names
+from switchbay.accounts.domain.second_factor import Enrolment, SecondFactorState
 from switchbay.accounts.domain.sessions import Login, Session
 from switchbay.infra.web import decode_json
 from switchbay.kit.errors import AppError, Kind
@@ -138,6 +142,30 @@ def render_session(session: Session) -> dict[str, JsonValue]:
         "address": session.address,
         "amr": list(session.amr),
     }
+
+
+def render_second_factor(state: SecondFactorState | None) -> dict[str, JsonValue]:
+    """The state of a second factor for the management API."""
+    if state is None:
+        return {"state": "none"}
+    return {
+        "state": "pending" if state.confirmed_at is None else "confirmed",
+        "created_at": state.created_at,
+        "confirmed_at": state.confirmed_at,
+        "recovery_codes_left": state.recovery_codes_left,
+    }
+
+
+def render_enrolment(made: Enrolment) -> dict[str, JsonValue]:
+    """What an authenticator app needs: as text to type, as a URI, and as a picture of that URI to look at."""
+    picture = io.BytesIO()
+    segno.make(made.uri.reveal(), error="m").save(picture, kind="svg", scale=4, xmldecl=False, nl=False)
+    return {"secret": made.secret.reveal(), "uri": made.uri.reveal(), "qr_svg": picture.getvalue().decode("utf-8")}
+
+
+def render_recovery_codes(codes: list[Secret]) -> dict[str, JsonValue]:
+    """The only answer that ever has them."""
+    return {"recovery_codes": [code.reveal() for code in codes]}
 
 
 def render_audit_page(page: AuditPage) -> dict[str, JsonValue]:

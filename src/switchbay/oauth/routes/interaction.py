@@ -23,18 +23,17 @@ from switchbay.oauth import pages
 from switchbay.oauth.browser import Browser, BrowserSession
 from switchbay.oauth.domain import Face
 from switchbay.oauth.pages.words import describe_scopes, describe_wait, read_languages
-from switchbay.oauth.protocol.oauth_response_modes import FormPost, Redirect
 from switchbay.oauth.protocol.oidc_interaction import Steps
+from switchbay.oauth.routes.authorize import render_answer
 from switchbay.oauth.routes.forms import (
     START_AGAIN,
     CookiesMissing,
     PageTrouble,
-    error_page,
     read_form,
     see_other,
     with_pages,
 )
-from switchbay.oauth.service.authorize import Answer, Authorize, ErrorPage, Interact
+from switchbay.oauth.service.authorize import Answer, Authorize, Interact
 from switchbay.oauth.sign_in import find_page
 from switchbay.oauth.transactions import Transaction, Transactions
 
@@ -165,17 +164,6 @@ class Interaction:
         fields = dict(await read_form(request, self._origin))
         return await self._open(request, fields.get("t")), fields
 
-    async def _sessions(self, visit: Visit) -> list[BrowserSession]:
-        """The browser's sessions, one for each user; of a user who chose an older one, that one."""
-        every = await self._browser.all_sessions(visit.request, visit.account_id)
-        chosen = visit.transaction.steps.session_id
-        first = [session for session in every if session.principal.session_id == chosen]
-        found = {session.principal.user_id: session for session in first}
-        for session in every:
-            found.setdefault(session.principal.user_id, session)
-        order = list(dict.fromkeys(session.principal.user_id for session in every))
-        return [found[user_id] for user_id in order]
-
     # Going on
 
     async def _resume(self, request: Request) -> Response:
@@ -201,7 +189,7 @@ class Interaction:
 
     async def _decide(self, visit: Visit, steps: Steps) -> tuple[Answer, list[BrowserSession]]:
         transaction = visit.transaction
-        sessions = await self._sessions(visit)
+        sessions = await self._browser.all_sessions(visit.request, visit.account_id)
         answer = await self._authorize.handle(
             transaction.account_id,
             transaction.face,
@@ -210,20 +198,15 @@ class Interaction:
             sessions,
             asked_at=transaction.asked_at,
             steps=steps,
+            address=client_address(visit.request),
         )
         return answer, sessions
 
     def _answer(self, visit: Visit, answer: Answer) -> Response:
-        match answer:
-            case Redirect(uri):
-                return see_other(uri)
-            case FormPost(action, fields):
-                return pages.render_form_post(action, fields)
-            case ErrorPage(status, code, message):
-                return error_page(status, code, "This app's request cannot be answered", message)
-            case Interact():
-                sealed = self._transactions.seal(visit.transaction.after(answer.steps))
-                return see_other(f"{visit.base}/{answer.kind}?t={sealed}")
+        if not isinstance(answer, Interact):
+            return render_answer(visit.request, answer)
+        sealed = self._transactions.seal(visit.transaction.after(answer.steps))
+        return see_other(f"{visit.base}/{answer.kind}?t={sealed}")
 
     # Logging in
 

@@ -13,13 +13,17 @@ from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
 from switchbay.oauth.admin import consents as consents_admin
+from switchbay.oauth.admin import keys as keys_admin
+from switchbay.oauth.admin import policies as policies_admin
 from switchbay.oauth.admin import refusals as refusals_admin
+from switchbay.oauth.admin import registration as registration_admin
 from switchbay.oauth.browser import Browser
 from switchbay.oauth.protocol import consumer_identity
 from switchbay.oauth.routes import app_tokens
 from switchbay.oauth.routes import authorize as authorize_routes
 from switchbay.oauth.routes import keys as keys_routes
 from switchbay.oauth.routes import metadata as metadata_routes
+from switchbay.oauth.routes import registration as registration_routes
 from switchbay.oauth.routes import tokens as token_routes
 from switchbay.oauth.routes.interaction import Interaction
 from switchbay.oauth.routes.logout import LogoutPages
@@ -28,6 +32,7 @@ from switchbay.oauth.service.authorize import Authorize
 from switchbay.oauth.service.backchannel import Backchannel
 from switchbay.oauth.service.client_authentication import ClientAuthentication
 from switchbay.oauth.service.consents import Consents
+from switchbay.oauth.service.initial_tokens import InitialTokens
 from switchbay.oauth.service.introspection import TokenInquiries
 from switchbay.oauth.service.issued_tokens import IssuedTokens
 from switchbay.oauth.service.liveness import Liveness
@@ -36,6 +41,7 @@ from switchbay.oauth.service.minting import Minter
 from switchbay.oauth.service.policies import Policies
 from switchbay.oauth.service.redeeming import Redeeming
 from switchbay.oauth.service.refusals import RefusalLog
+from switchbay.oauth.service.registration import Registrations
 from switchbay.oauth.service.token_endpoint import TokenEndpoint
 from switchbay.oauth.service.user_tokens import UserTokens
 from switchbay.oauth.sign_in import SignIn
@@ -76,6 +82,7 @@ class AuthorizationServer:
 
     async def start(self) -> None:
         """Start the background work."""
+        await self.keys.start()
         await self.refusals.start()
         await self.purging.start()
         await self.backchannel.start()
@@ -85,6 +92,7 @@ class AuthorizationServer:
         await self.backchannel.stop()
         await self.purging.stop()
         await self.refusals.stop()
+        await self.keys.stop()
 
 
 def build(means: Means) -> AuthorizationServer:
@@ -111,6 +119,7 @@ def build(means: Means) -> AuthorizationServer:
         means.clock,
         means.accounts,
         means.apps,
+        origin=settings.public_origin,
         token_seconds=settings.token_seconds,
         consumer_token_seconds=settings.consumer_token_seconds,
     )
@@ -155,6 +164,10 @@ def build(means: Means) -> AuthorizationServer:
     issued = IssuedTokens(means.db, means.clock, keys, means.apps, minter, liveness)
     inquiries = TokenInquiries(means.db, means.clock, tokens, issued, policies, means.accounts)
     user_tokens = UserTokens(issued, minter, means.accounts)
+    initial_tokens = InitialTokens(means.db, means.clock, means.randomness, means.accounts)
+    registrations = Registrations(
+        means.db, means.clock, means.randomness, means.accounts, means.apps, policies, origin=origin
+    )
     purging = Purging(means.db, means.clock)
     routes: list[BaseRoute] = [
         *authorize_routes.routes(authorize, browser, transactions, means.clock),
@@ -164,12 +177,16 @@ def build(means: Means) -> AuthorizationServer:
             means.accounts, policies, origin=origin, scopes={consumer_identity.SCOPE, *settings.manifest_scopes}
         ),
         *keys_routes.routes(keys, means.accounts),
+        *registration_routes.routes(registrations),
         *Interaction(browser, transactions, authorize, means.accounts, means.apps, origin=origin).routes(),
         *LogoutPages(logout, browser, means.accounts, origin=origin).routes(),
     ]
     routers: list[APIRouter] = [
+        keys_admin.router(keys, means.accounts),
+        policies_admin.router(policies, means.accounts),
         consents_admin.router(consents, means.accounts),
         refusals_admin.router(refusals, means.apps, means.accounts),
+        registration_admin.router(initial_tokens, means.accounts),
     ]
     return AuthorizationServer(
         oauth, keys, policies, routes, routers, refusals, browser, sign_in, minter, user_tokens, purging, backchannel

@@ -7,10 +7,12 @@ seen; a parsed key, which never changes under its id, is kept as long as there i
 import asyncio
 import functools
 import os
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from switchbay.accounts.public import Actor
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.memory import BoundedCache, SingleFlight
@@ -23,6 +25,7 @@ from switchbay.oauth.protocol.key_schedule import PUBLISHED, PUBLISHED_SLOTS, Sc
 from switchbay.oauth.protocol.rfc7515_signature import ANY_JWT, JWT, PublicKey, TokenRefused, read_header, sign, verify
 from switchbay.oauth.protocol.rfc7517_keys import load_public_key, render_key_set
 from switchbay.oauth.service.key_making import KeyMaker, SigningKey
+from switchbay.oauth.service.rotation import KeyInfo, Rotated, Rotation, rotate_forever
 from switchbay.oauth.store import keys as store
 from switchbay.oauth.store.keys import KeyRow, Slot
 
@@ -35,6 +38,7 @@ MOST_PUBLISHED_KEYS = 1_000
 _MOST_SIGNING = 4_000
 _MOST_PUBLIC = 5_000
 _MOST_IDENTITIES = 10_000
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,53 @@ class KeyRing:
         # RSA takes a third of a millisecond, in which other threads may run; an elliptic curve takes less than the
         # hand-over to a thread does.
         self._signers = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="sign")
+        self._rotation = Rotation(db, clock, self._maker, self.schedule, self._forget)
+        self._rotating: asyncio.Task[None] | None = None
+
+    # The life of keys
+
+    async def start(self) -> None:
+        """Begin to rotate keys by schedule."""
+        if self._rotating is None:
+            seconds = min(_LONGEST_PAUSE_SECONDS, max(1.0, self.schedule.jwks_ms / 2_000))
+            self._rotating = asyncio.create_task(
+                rotate_forever(self._rotation, self._clock, seconds), name="oauth-keys"
+            )
+
+    async def stop(self) -> None:
+        """End that, and the threads that sign; after this nothing can be signed."""
+        if self._rotating is not None:
+            self._rotating.cancel()
+            await asyncio.gather(self._rotating, return_exceptions=True)
+            self._rotating = None
+        self._signers.shutdown(wait=False, cancel_futures=True)
+
+    async def rotate_once(self, now: int) -> Rotated:
+        """One step of the schedule, over the keys of all accounts."""
+        return await self._rotation.rotate_once(now)
+
+    async def rotate(
+        self,
+        account_id: str,
+        purpose: KeyPurpose,
+        alg: Algorithm,
+        actor: Actor,
+        *,
+        emergency: bool = False,
+    ) -> list[KeyInfo]:
+        """Replace a key by hand: see ``Rotation.rotate``."""
+        return await self._rotation.rotate(account_id, purpose, alg, actor, emergency=emergency)
+
+    async def list_keys(self, account_id: str) -> list[KeyInfo]:
+        """The keys of an account, newest first."""
+        return await self._rotation.list_keys(account_id)
+
+    def _forget(self, slot: Slot, gone: Sequence[str]) -> None:
+        """Read again who signs, and do not believe keys that are gone."""
+        self._signing.discard(slot)
+        self._common = None
+        for kid in gone:
+            self._public.discard((slot.account_id, kid))
 
     # Signing
 

@@ -105,6 +105,7 @@ _CHANGE_STATE = (
     .where(_ACCOUNT, keys.c.kid == sa.bindparam("wanted_kid"), keys.c.state == sa.bindparam("old_state"))
     .values(state=sa.bindparam("new_state"), state_at=sa.bindparam("at"))
 )
+_SLOT_KIDS = sa.select(keys.c.kid).where(*_SLOT).order_by(keys.c.kid)
 _DROP_SLOT = sa.delete(keys).where(*_SLOT)
 _REMOVE_OVER = sa.delete(keys).where(
     keys.c.state == KeyState.RETIRING.value,
@@ -202,6 +203,11 @@ async def list_slots_without_next(tx: Tx, purposes: Iterable[KeyPurpose], before
 async def list_ripe_keys(tx: Tx, before: int, most: int) -> Sequence[KeyRow]:
     """Next keys that are published since ``before`` or longer, the oldest first."""
     return [_key(row) for row in await tx.fetch(_RIPE, {"before": before, "most": most})]
+
+
+async def list_slot_kids(tx: Tx, slot: Slot) -> list[str]:
+    """The ids of every key of a slot, whatever its state."""
+    return [row["kid"] for row in await tx.fetch(_SLOT_KIDS, _of(slot))]
 
 
 async def drop_keys(tx: Tx, slot: Slot) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import httpx
 
-from switchbay.apps.public import Client
+from switchbay.apps.public import Client, SecretCheck
 from switchbay.infra.web import Application
 from switchbay.kit.errors import AppError, Kind
 from switchbay.oauth.public import OAuth
@@ -69,6 +69,9 @@ class Directory:
     async def check_secret(self, client: Client, presented: str) -> bool:
         self.checked.append(presented)
         return hmac.compare_digest(self.secrets[client.account_id, client.client_id], presented)
+
+    async def match_secret(self, client: Client, presented: str) -> SecretCheck:
+        return SecretCheck(await self.check_secret(client, presented))
 
     async def burn_secret_check(self, presented: str) -> None:
         self.checked.append(presented)

@@ -1,4 +1,4 @@
-"""Clearing away codes, tokens and grants that are over."""
+"""Clearing away codes, tokens, grants and client assertions that are over."""
 
 import asyncio
 from typing import Final
@@ -7,6 +7,7 @@ import structlog
 
 from switchbay.infra.db import Database, DatabaseUnavailable
 from switchbay.infra.machine import Clock
+from switchbay.oauth.store.assertions import purge_assertions
 from switchbay.oauth.store.codes import purge_codes
 from switchbay.oauth.store.grants import delete_grants_over
 from switchbay.oauth.store.tokens import purge_tokens
@@ -25,6 +26,7 @@ async def purge_once(db: Database, now: int) -> int:
     for step in (
         lambda tx: purge_codes(tx, now - KEEP_CODES_MS, MOST_AT_ONCE),
         lambda tx: purge_tokens(tx, now, MOST_AT_ONCE),
+        lambda tx: purge_assertions(tx, now, MOST_AT_ONCE),
         lambda tx: delete_grants_over(tx, now - KEEP_CODES_MS, MOST_AT_ONCE),
     ):
         while True:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from switchbay.apps.public import Client
+from switchbay.apps.public import Client, SecretCheck
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock
@@ -42,12 +42,12 @@ class ClientDirectory(Protocol):
         """The installed application with this client id, enabled or not."""
         ...
 
-    async def check_secret(self, client: Client, presented: str) -> bool:
-        """Whether this is a valid secret of the client; takes the same time for every wrong one."""
+    async def match_secret(self, client: Client, presented: str) -> SecretCheck:
+        """Whether this is a valid secret of the client, or was one; takes the same time for every wrong one."""
         ...
 
     async def burn_secret_check(self, presented: str) -> None:
-        """The work of ``check_secret`` for a client that does not exist."""
+        """The work of ``match_secret`` for a client that does not exist."""
         ...
 
 
@@ -108,8 +108,9 @@ class ClientAuthentication:
         if client.token_endpoint_auth_method not in _SECRET_METHODS:
             await self._apps.burn_secret_check(secret)
             raise _method_wrong(client, presented.method)
-        if not await self._apps.check_secret(client, secret):
-            raise invalid_client("secret_wrong").about(client.client_id, method=presented.method)
+        found = await self._apps.match_secret(client, secret)
+        if not found.valid:
+            raise _secret_wrong(client, presented.method, found)
         return AuthenticatedClient(client, presented.method)
 
     async def _check_name(self, account_id: str, presented: PresentedName) -> AuthenticatedClient:
@@ -175,3 +176,10 @@ class ClientAuthentication:
 def _method_wrong(client: Client, got: Method) -> TokenRequestRefused:
     refused = invalid_client("method_not_registered")
     return refused.about(client.client_id, expected=client.token_endpoint_auth_method, got=got)
+
+
+def _secret_wrong(client: Client, method: Method, found: SecretCheck) -> TokenRequestRefused:
+    if found.name is None:
+        return invalid_client("secret_wrong").about(client.client_id, method=method, got="no secret of this app")
+    got = f"the secret named {found.name}, which ended at {found.ended_at}"
+    return invalid_client("secret_ended").about(client.client_id, method=method, got=got)

@@ -6,7 +6,14 @@ from switchbay.infra.db import Tx
 from switchbay.infra.db.door import Value
 from switchbay.oauth.tables import assertions
 
-_EXPIRED = sa.delete(assertions).where(assertions.c.expires_at <= sa.bindparam("now"))
+_OVER = (
+    sa.select(assertions.c.account_id, assertions.c.client_id, assertions.c.jti_hash)
+    .where(assertions.c.expires_at <= sa.bindparam("now"))
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_PURGE = sa.delete(assertions).where(
+    sa.tuple_(assertions.c.account_id, assertions.c.client_id, assertions.c.jti_hash).in_(_OVER)
+)
 
 
 async def use_assertion(tx: Tx, account_id: str, client_id: str, jti_hash: bytes, expires_at: int) -> bool:
@@ -20,6 +27,6 @@ async def use_assertion(tx: Tx, account_id: str, client_id: str, jti_hash: bytes
     return await tx.insert_many(assertions, (row,), ignore_conflicts=True) == 1
 
 
-async def purge_assertions(tx: Tx, now: int) -> int:
-    """Forget assertions that are over and so could not be used again anyhow; return how many."""
-    return await tx.execute(_EXPIRED, {"now": now})
+async def purge_assertions(tx: Tx, now: int, most: int) -> int:
+    """Forget up to ``most`` assertions that are over, and so could not be used again anyhow; return how many."""
+    return await tx.execute(_PURGE, {"now": now, "most": most})

@@ -23,9 +23,8 @@ class AppClaims(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(AppClaims)
 
 
-def make_claims(account_id: str, client_id: str, scope: frozenset[str], now_ms: int, lifetime_seconds: int) -> bytes:
-    """The claims of a fresh token, as the bytes to sign."""
-    iat = now_ms // 1000
+def make_claims(account_id: str, client_id: str, scope: frozenset[str], iat: int, lifetime_seconds: int) -> bytes:
+    """The claims of a fresh token, as the bytes to sign. ``iat`` in epoch seconds."""
     claims = AppClaims(account_id, client_id, render_scope(scope), ISSUER, iat, iat + lifetime_seconds)
     return msgspec.json.encode(claims)
 

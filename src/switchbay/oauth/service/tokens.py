@@ -26,17 +26,20 @@ from switchbay.oauth.errors import (
     consumer_token_missing,
     scope_missing,
 )
-from switchbay.oauth.protocol import app_token, consumer_identity
+from switchbay.oauth.protocol import app_token, consumer_identity, rfc9068_access_token
 from switchbay.oauth.protocol.rfc6749_client_authentication import Credentials, Presented
 from switchbay.oauth.protocol.rfc6749_client_credentials import check_client, choose_scope, render_scope
 from switchbay.oauth.protocol.rfc6749_errors import invalid_client
 from switchbay.oauth.protocol.rfc6750_bearer import LONGEST_TOKEN, read_bearer
-from switchbay.oauth.protocol.rfc7515_signature import TokenRefused
+from switchbay.oauth.protocol.rfc7515_signature import JWT, TokenRefused, read_header
 from switchbay.oauth.service.keyring import KeyRing
+from switchbay.oauth.service.minting import issuer_of
 
 YEAR_SECONDS = 31_536_000
 REVERIFY_MS = 60_000
 MOST_VERIFIED = 50_000
+_OIDC_PURPOSES = frozenset({KeyPurpose.OIDC})
+_TYPES = frozenset({JWT, rfc9068_access_token.TYPE})
 _VERSIONS = {1: KeyPurpose.APP_V1, 2: KeyPurpose.APP_V2}
 _log = structlog.get_logger("oauth")
 
@@ -68,6 +71,7 @@ class ClientDirectory(Protocol):
 @dataclass(frozen=True, slots=True)
 class _VerifiedApp:
     token: AppToken
+    issued_at: int
     until: int
 
 
@@ -91,9 +95,11 @@ class OAuth:
         accounts: AccountDirectory,
         apps: ClientDirectory,
         *,
+        origin: str = "https://localhost:8443",
         token_seconds: int = 3_600,
         consumer_token_seconds: int = YEAR_SECONDS,
     ) -> None:
+        self._origin = origin
         self._clock = clock
         self._accounts = accounts
         self._apps = apps
@@ -115,7 +121,9 @@ class OAuth:
         client = await self.authenticate_client(account_id, presented)
         check_client(enabled=client.enabled, grant_types=client.grant_types)
         granted = choose_scope(scope, client.scope)
-        claims = app_token.make_claims(account_id, client.client_id, granted, self._clock.now_ms(), self._token_seconds)
+        claims = app_token.make_claims(
+            account_id, client.client_id, granted, client.iat(self._clock.now_ms()), self._token_seconds
+        )
         signed = await self._keys.sign(account_id, _VERSIONS[version], claims)
         return IssuedAppToken(signed, self._token_seconds, render_scope(granted))
 
@@ -170,7 +178,7 @@ class OAuth:
             self._app_tokens.put(digest, verified)
         token = verified.token
         client = await self._apps.find_client(account_id, token.client_id)
-        if client is None or not client.enabled:
+        if client is None or not client.enabled or not client.is_current(verified.issued_at):
             raise app_token_invalid()
         if client.installation_id == token.installation_id and token.scope <= client.scope:
             return token
@@ -178,22 +186,34 @@ class OAuth:
 
     async def _verify_app(self, account_id: str, text: str, now: int) -> _VerifiedApp:
         try:
-            claims = app_token.judge_claims(await self._keys.open(account_id, text, APP_PURPOSES), account_id, now)
+            token, issued_at = await self._open_app(account_id, text, now)
         except TokenRefused as refused:
             _log.info("application token refused", reason=str(refused))
             raise app_token_invalid() from refused
-        client = await self._apps.find_client(account_id, claims.azp)
+        client = await self._apps.find_client(account_id, token.client_id)
         if client is None:
             _log.info("application token refused", reason="app_gone", account=account_id)
             raise app_token_invalid()
-        token = AppToken(
-            account_id=account_id,
-            client_id=claims.azp,
-            installation_id=client.installation_id,
-            scope=frozenset(claims.scope.split()),
-            expires_at=claims.exp * 1000,
-        )
-        return _VerifiedApp(token, min(token.expires_at, now + REVERIFY_MS))
+        token = replace(token, installation_id=client.installation_id)
+        return _VerifiedApp(token, issued_at, min(token.expires_at, now + REVERIFY_MS))
+
+    async def _open_app(self, account_id: str, text: str, now: int) -> tuple[AppToken, int]:
+        """The token, of an installation that is not known yet, and when it was issued in epoch milliseconds.
+
+        A type goes with its own keys only: an ID token has the type of an application token and is none.
+        """
+        if read_header(text, _TYPES).typ == JWT:
+            app = app_token.judge_claims(await self._keys.open(account_id, text, APP_PURPOSES), account_id, now)
+            return AppToken(account_id, app.azp, "", frozenset(app.scope.split()), app.exp * 1000), app.iat * 1000
+        issuer = issuer_of(self._origin, account_id)
+        payload = await self._keys.open(account_id, text, _OIDC_PURPOSES, typ=frozenset({rfc9068_access_token.TYPE}))
+        claims = rfc9068_access_token.judge_claims(payload, account_id, issuer, now)
+        if not claims.is_of_client:
+            raise TokenRefused("token_of_a_user")
+        if issuer not in claims.audiences:
+            raise TokenRefused("audience_wrong")
+        token = AppToken(account_id, claims.client, "", frozenset(claims.scope.split()), claims.exp * 1000)
+        return token, claims.iat * 1000
 
     async def verify_consumer_token(self, account_id: str, header: str | None) -> ConsumerToken:
         """The consumer token in an ``X-LP-ON-BEHALF`` header, with or without ``Bearer``.

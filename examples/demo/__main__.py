@@ -1,4 +1,4 @@
-"""The demo: from a manifest to signed webhooks, on this machine, with nothing prepared.
+"""The demo: from a manifest to signed webhooks and a signed-in user, on this machine, with nothing prepared.
 
 python -m examples.demo          run the flow, then stay up and show what arrives
 python -m examples.demo --once   run the flow; exit code 0 when everything arrived, else 1
@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from examples.demo.browser import PageFailed
 from examples.demo.children import ChildFailed
 from examples.demo.screen import Screen
+from examples.demo.sign_on import sign_on
 from examples.demo.stage import Stage
 from examples.demo.story import StoryFailed, stay, tell_story
 
@@ -22,7 +24,9 @@ _FOLDER = Path(__file__).resolve().parent.parent.parent / ".demo"
 
 def main() -> int:
     """Run the demo; return its exit code."""
-    parser = argparse.ArgumentParser(prog="demo", description="From a manifest to signed webhooks.")
+    parser = argparse.ArgumentParser(
+        prog="demo", description="From a manifest to signed webhooks and a signed-in user."
+    )
     parser.add_argument("--once", action="store_true", help="end after the flow; the exit code tells how it went")
     parser.add_argument("--keep", action="store_true", help="go on with the data of the last run")
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="where the demo's data goes (default: .demo)")
@@ -34,10 +38,11 @@ def main() -> int:
     try:
         with Stage(options.folder, screen, keep=options.keep) as stage:
             tell_story(stage, screen)
+            sign_on(stage, screen)
             told = True
             if not options.once:
                 stay(stage, screen)
-    except (StoryFailed, ChildFailed) as error:
+    except (StoryFailed, PageFailed, ChildFailed) as error:
         screen.failed(str(error))
         return 1
     except AppError as error:

@@ -1,4 +1,4 @@
-"""What the demo needs around it: data folder, server, sample connector, accounts, and the installed application."""
+"""What the demo needs around it: data folder, server, accounts, and two sample applications, installed and running."""
 
 import fcntl
 import json
@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,24 +24,34 @@ ACCOUNT = "demo"
 ADMIN = "admin"
 AGENT = "anna"
 _EXAMPLES = Path(__file__).resolve().parent.parent
-_MANIFEST = _EXAMPLES / "manifests" / "custom-connector.json"
+_MANIFESTS = _EXAMPLES / "manifests"
 _CONNECTOR = _EXAMPLES / "connector" / "app.py"
+_WEB_APP = _EXAMPLES / "web_app" / "app.py"
 _PLACEHOLDER_ENDPOINT = "https://your/webhooks/endpoint"
-_VARIABLES = {"YOUR_APPLICATION_DOMAIN": "app.example.com", "CALLBACK_PATH": "callback"}
 _START_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An application as its developer knows it."""
+
+    client_id: str
+    client_secret: Secret
+
+
 class Stage:
-    """A context in which the server and the connector run; everything ends with it."""
+    """A context in which the server and the sample applications run; everything ends with it."""
 
     address: str
     directory: str
     client: Client
     connector: Child
+    connector_app: Installed
+    web_app: Installed
+    web_app_address: str
+    launch_address: str
     admin: Connection
     agent: Connection
-    client_id: str
-    client_secret: Secret
 
     def __init__(self, folder: Path, screen: Screen, *, keep: bool) -> None:
         self.folder = folder.absolute()
@@ -61,8 +72,10 @@ class Stage:
             self._make_agent()
             self._await_server(server)
             endpoint = self._start_connector()
+            web_app = self._start_web_app()
             self._log_in()
-            self._install(endpoint)
+            self._install_connector(endpoint)
+            self._install_web_app(web_app)
             self._ending = self._ending.pop_all()
         return self
 
@@ -98,7 +111,7 @@ class Stage:
                 del os.environ[name]
         if not self._keep:
             shutil.rmtree(self.data_dir, ignore_errors=True)
-            for file in ("server.log", "connector.log", "passwords.json"):
+            for file in ("server.log", "connector.log", "web-app.log", "passwords.json"):
                 (self.folder / file).unlink(missing_ok=True)
 
     def _prepare_host(self) -> None:
@@ -142,6 +155,7 @@ class Stage:
         if said is None:
             raise ChildFailed(f"the server did not start in {_START_SECONDS:.0f} s; see {self.folder / 'server.log'}")
         self.address, self.directory = str(said["address"]), str(said["directory"])
+        self.launch_address = f"{self.address}/launch/{ACCOUNT}"
         self.client = Client(self.address, self.ca_file)
         found = mapping(
             self.client.call("GET", f"/api/account/{ACCOUNT}/service/baseURI.json", query={"version": "1.0"})
@@ -149,20 +163,30 @@ class Stage:
         self._screen.say(f"   {self.address}, {len(objects(found.get('baseURIs')))} services in its directory")
 
     def _start_connector(self) -> str:
-        certificate = ensure_certificate(self.data_dir, ("localhost", "127.0.0.1", "::1"), "connector")
-        self.connector = Child(
-            "connector",
-            [sys.executable, str(_CONNECTOR), "--port", "0", "--certificate", str(certificate), "--json"],
-            self.folder,
-            self._environment(),
-        )
-        self._ending.callback(self.connector.stop)
-        said = self.connector.next_line(_START_SECONDS)
-        if said is None:
-            raise ChildFailed("the sample connector did not start")
-        endpoint = str(said["address"])
+        self.connector = self._start_app("connector", _CONNECTOR, "--json")
+        endpoint = self._address_of(self.connector, "connector")
         self._screen.step(f"examples/connector/app.py: waiting for webhooks at {endpoint}")
         return endpoint
+
+    def _start_web_app(self) -> Child:
+        options = ("--issuer", f"{self.address}/oidc/{ACCOUNT}", "--authority", str(self.ca_file))
+        web_app = self._start_app("web-app", _WEB_APP, *options)
+        self.web_app_address = self._address_of(web_app, "web application")
+        self._screen.step(f"examples/web_app/app.py: waiting for people at {self.web_app_address}")
+        return web_app
+
+    def _start_app(self, name: str, program: Path, *options: str) -> Child:
+        certificate = ensure_certificate(self.data_dir, ("localhost", "127.0.0.1", "::1"), name)
+        command = [sys.executable, str(program), "--port", "0", "--certificate", str(certificate), *options]
+        child = Child(name, command, self.folder, self._environment())
+        self._ending.callback(child.stop)
+        return child
+
+    def _address_of(self, child: Child, name: str) -> str:
+        said = child.next_line(_START_SECONDS)
+        if said is None:
+            raise ChildFailed(f"the sample {name} did not start")
+        return str(said["address"])
 
     def _log_in(self) -> None:
         self.admin, self.agent = (
@@ -171,31 +195,48 @@ class Stage:
         )
         self._screen.step(f"logged in: {ADMIN} (admin), {AGENT} (agent)")
 
-    def _install(self, endpoint: str) -> None:
-        manifest = _MANIFEST.read_text("utf-8").replace(_PLACEHOLDER_ENDPOINT, endpoint).encode()
-        query = [("set", f"{name}={value}") for name, value in _VARIABLES.items()]
-        name = json.loads(manifest)["client_name"]
+    def _install_connector(self, endpoint: str) -> None:
+        text = (_MANIFESTS / "custom-connector.json").read_text("utf-8").replace(_PLACEHOLDER_ENDPOINT, endpoint)
+        self.connector_app = self._install("custom-connector.json", json.loads(text), "app.example.com")
+        self.connector.tell(self.connector_app.client_secret.reveal())
+
+    def _install_web_app(self, web_app: Child) -> None:
+        """Install the example with what the menu and signing out need besides; everything here is https."""
+        manifest = json.loads((_MANIFESTS / "web-application.json").read_text("utf-8"))
+        manifest |= {
+            "description": "Shows who is signed in",
+            "description#de": "Zeigt, wer angemeldet ist",
+            "quick_launch_enabled": True,
+            "redirect_uris": [uri.replace("http:", "https:") for uri in manifest["redirect_uris"]],
+            "post_logout_redirect_uris": [f"{self.web_app_address}/signed-out"],
+            "backchannel_logout_uri": f"{self.web_app_address}/backchannel-logout",
+        }
+        host = self.web_app_address.removeprefix("https://")
+        self.web_app = self._install("web-application.json", manifest, host)
+        web_app.tell(f"{self.web_app.client_id} {self.web_app.client_secret.reveal()}")
+
+    def _install(self, file: str, manifest: dict[str, Any], host: str) -> Installed:
+        """Install an application, or put its manifest in place of the one from the last run."""
+        body = json.dumps(manifest).encode()
+        query = [("set", f"YOUR_APPLICATION_DOMAIN={host}"), ("set", "CALLBACK_PATH=callback")]
+        name = manifest["client_name"]
         installed = [
             str(shown["id"])
             for shown in objects(mapping(self.admin.call("GET", "/apps")).get("items"))
             if shown.get("client_name") == name
         ]
         if installed:
-            answer: dict[str, Any] = mapping(
-                self.admin.call("PUT", f"/apps/{installed[0]}", body=manifest, query=query)
-            )
+            answer: dict[str, Any] = mapping(self.admin.call("PUT", f"/apps/{installed[0]}", body=body, query=query))
             rotated = self.admin.call(
                 "POST", f"/apps/{installed[0]}/rotate-secret", body={"overlap_seconds": 0, "force": True}
             )
             secret = mapping(rotated).get("client_secret")
         else:
-            answer = mapping(self.admin.call("POST", "/apps", body=manifest, query=query))
+            answer = mapping(self.admin.call("POST", "/apps", body=body, query=query))
             secret = answer.get("client_secret")
         summary = mapping(mapping(answer.get("report")).get("summary"))
-        self.client_id = str(mapping(answer.get("app")).get("client_id"))
-        self.client_secret = Secret(str(secret))
         self._screen.step(
-            f"installed {name} from examples/manifests/{_MANIFEST.name}: {summary.get('errors')} errors, "
+            f"installed {name} from examples/manifests/{file}: {summary.get('errors')} errors, "
             f"{summary.get('warnings')} warnings"
         )
-        self.connector.tell(self.client_secret.reveal())
+        return Installed(str(mapping(answer.get("app")).get("client_id")), Secret(str(secret)))

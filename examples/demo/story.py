@@ -1,4 +1,4 @@
-"""The story that the demo tells: a consumer and an agent talk, and every event reaches the connector in order."""
+"""The first story of the demo: a consumer and an agent talk, and every event reaches the connector in order."""
 
 import sys
 import time
@@ -82,7 +82,8 @@ def show(screen: Screen, line: dict[str, object]) -> None:
 def tell_story(stage: Stage, screen: Screen) -> None:
     """Run the flow once; raise StoryFailed at the first thing that is not as it should be."""
     watch = _Watch(stage, screen)
-    kim = Connector.sign_in(stage.client, ACCOUNT, stage.client_id, stage.client_secret, "kim@example.com")
+    app = stage.connector_app
+    kim = Connector.sign_in(stage.client, ACCOUNT, app.client_id, app.client_secret, "kim@example.com")
     screen.step("the connector has its tokens; Kim, a consumer, opens a conversation")
     conversation, first = kim.open("Hello, where is my order?")
     watch.expect(
@@ -151,9 +152,10 @@ def stay(stage: Stage, screen: Screen) -> None:
     """Tell how to go on by hand, then show what arrives until interrupted."""
     screen.step("the server stays up (Ctrl-C ends everything); try it in another terminal:")
     program = Path(sys.executable).parent / "switchbay"
+    app = stage.connector_app
     for line in (
         f"export SWITCHBAY_SERVER={stage.address} SWITCHBAY_ACCOUNT={ACCOUNT} SWITCHBAY_CA_FILE={stage.ca_file}",
-        f"export SWITCHBAY_CLIENT_ID={stage.client_id} SWITCHBAY_CLIENT_SECRET={stage.client_secret.reveal()}",
+        f"export SWITCHBAY_CLIENT_ID={app.client_id} SWITCHBAY_CLIENT_SECRET={app.client_secret.reveal()}",
         f"export SWITCHBAY_USER={ADMIN} SWITCHBAY_PASSWORD={stage.passwords[ADMIN].reveal()}",
         f'{program} message send "Hello again" --consumer kim',
         f"{program} deliveries list",
@@ -161,6 +163,8 @@ def stay(stage: Stage, screen: Screen) -> None:
         f"curl '{stage.directory}/api/account/{ACCOUNT}/service/baseURI.json?version=1.0'",
     ):
         screen.command(line)
+    screen.step("and in a browser, which will warn of a certificate that only this machine knows:")
+    screen.command(stage.launch_address)
     screen.say(f"the agent is {AGENT}, password {stage.passwords[AGENT].reveal()}")
     while True:
         received = stage.connector.next_line(None)

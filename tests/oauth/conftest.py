@@ -15,6 +15,7 @@ from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
 from switchbay.oauth.public import OAuth
 from switchbay.oauth.service import KeyRing
+from switchbay.oauth.service.client_authentication import ClientAuthentication
 
 
 @pytest.fixture
@@ -39,15 +40,27 @@ def other_ring(db: Database, clock: ManualClock, randomness: Randomness, vault: 
 
 
 @pytest.fixture
-def oauth(ring: KeyRing, clock: ManualClock, directory: Directory) -> OAuth:
-    """The service of one node."""
-    return OAuth(ring, clock, directory, directory)
+async def authentication(db: Database, clock: ManualClock, directory: Directory) -> AsyncIterator[ClientAuthentication]:
+    """Authenticates the directory's clients."""
+    egress = Egress()
+    try:
+        yield ClientAuthentication(db, clock, directory, egress)
+    finally:
+        await egress.close()
 
 
 @pytest.fixture
-def other_node(other_ring: KeyRing, clock: ManualClock, directory: Directory) -> OAuth:
+def oauth(ring: KeyRing, clock: ManualClock, directory: Directory, authentication: ClientAuthentication) -> OAuth:
+    """The service of one node."""
+    return OAuth(ring, clock, directory, directory, authentication)
+
+
+@pytest.fixture
+def other_node(
+    other_ring: KeyRing, clock: ManualClock, directory: Directory, authentication: ClientAuthentication
+) -> OAuth:
     """The service of another node on the same database, with memories of its own."""
-    return OAuth(other_ring, clock, directory, directory)
+    return OAuth(other_ring, clock, directory, directory, authentication)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from switchbay.oauth.public import OAuth
 from switchbay.oauth.routes import keys as keys_routes
 from switchbay.oauth.routes import routes
 from switchbay.oauth.service import KeyRing
+from switchbay.oauth.service.client_authentication import ClientAuthentication
 
 TOKEN = "/sentinel/api/account/acme/app/token"
 MANIFEST = json.dumps(
@@ -74,7 +75,7 @@ async def platform(db: Database, clock: ManualClock, randomness: Randomness, vau
     egress = Egress()
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=Options(), secret_overlap_seconds=60)
     ring = KeyRing(db, clock, randomness, vault)
-    oauth = OAuth(ring, clock, accounts, apps)
+    oauth = OAuth(ring, clock, accounts, apps, ClientAuthentication(db, clock, apps, egress))
     app = Application([*routes(oauth), *keys_routes.routes(ring, accounts)])
     await accounts.create_account("acme", "Acme", OPERATOR)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://sentinel.example") as http:

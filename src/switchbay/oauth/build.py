@@ -114,11 +114,13 @@ def build(means: Means) -> AuthorizationServer:
         consumer_token_seconds=settings.consumer_token_seconds,
     )
     policies = Policies(means.db, means.clock)
+    clients = ClientAuthentication(means.db, means.clock, means.apps, means.egress)
     oauth = OAuth(
         keys,
         means.clock,
         means.accounts,
         means.apps,
+        clients,
         origin=settings.public_origin,
         token_seconds=settings.token_seconds,
         consumer_token_seconds=settings.consumer_token_seconds,
@@ -155,7 +157,6 @@ def build(means: Means) -> AuthorizationServer:
     )
     means.accounts.on_session_end(backchannel.sessions_ended)
     logout = Logout(means.clock, means.vault, means.accounts, means.apps, keys, origin=origin)
-    clients = ClientAuthentication(means.db, means.clock, means.apps, means.egress)
     liveness = Liveness(means.accounts)
     redeeming = Redeeming(
         means.db, means.clock, means.vault, minter, liveness, grace_seconds=settings.refresh_grace_seconds
@@ -171,7 +172,7 @@ def build(means: Means) -> AuthorizationServer:
     purging = Purging(means.db, means.clock)
     routes: list[BaseRoute] = [
         *authorize_routes.routes(authorize, browser, transactions, means.clock),
-        *app_tokens.routes(oauth, query_credentials=settings.query_credentials),
+        *app_tokens.routes(oauth, refusals, query_credentials=settings.query_credentials),
         *token_routes.routes(tokens, inquiries, user_tokens, refusals, query_credentials=settings.query_credentials),
         *metadata_routes.routes(
             means.accounts, policies, origin=origin, scopes={consumer_identity.SCOPE, *settings.manifest_scopes}

@@ -20,7 +20,7 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 PARAMETERS: Final = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 """The parameters by which a client says who it is."""
 
-LONGEST_HEADER: Final = 4_096
+LONGEST_HEADER: Final = 4_200
 """More than the longest credentials take when every character is percent-encoded and then base64."""
 LONGEST_ASSERTION: Final = 8_192
 # RFC 6749 appendix A.1 and A.2: printable ASCII. Anything else names no client, and must not reach the database.

@@ -18,6 +18,7 @@ from switchbay.oauth.protocol.rfc6749_client_credentials import check_grant_type
 from switchbay.oauth.protocol.rfc6749_errors import TokenRequestRefused
 from switchbay.oauth.protocol.rfc6749_parameters import read_parameters, read_version
 from switchbay.oauth.service import OAuth
+from switchbay.oauth.service.refusals import RefusalLog
 
 BODY_LIMIT = 16_384
 _NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -35,21 +36,30 @@ class _ConsumerBody(msgspec.Struct, frozen=True):
 _consumer_decoder = msgspec.json.Decoder(_ConsumerBody)
 
 
-def routes(service: OAuth, *, query_credentials: bool = True) -> list[BaseRoute]:
-    """The routes. ``query_credentials`` tells whether the token endpoint accepts parameters in the query."""
+def routes(service: OAuth, refusals: RefusalLog | None = None, *, query_credentials: bool = True) -> list[BaseRoute]:
+    """The routes. Refusals are noted for the developers of the apps that they concern.
+
+    ``query_credentials`` tells whether the token endpoint accepts parameters in the query.
+    """
 
     async def answer_token(request: Request, version: int | None) -> Response:
         account_id = request.path_params["account"]
         try:
             return await _issue(service, request, account_id, version, query_credentials=query_credentials)
         except TokenRequestRefused as refused:
+            address = client_address(request)
             _log.info(
                 "token request refused",
                 account=account_id if is_account_id(account_id) else None,
+                app=refused.client_id,
                 error=refused.error,
                 reason=refused.reason,
-                address=client_address(request),
+                address=address,
             )
+            if refusals is not None and refused.client_id is not None:
+                refusals.note(
+                    account_id, refused.client_id, "app/token", refused.error, refused.reason, refused.detail, address
+                )
             return json_response(refused.body(), refused.status, {**_NOT_STORED, **refused.headers()})
         except AppError as error:
             if error.kind not in _TOKEN_ERRORS:

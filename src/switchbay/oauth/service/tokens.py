@@ -9,7 +9,6 @@ import structlog
 from switchbay.apps.public import Client
 from switchbay.infra.machine import Clock
 from switchbay.infra.memory import BoundedCache
-from switchbay.kit.ids import is_account_id
 from switchbay.kit.secret import Secret
 from switchbay.oauth.domain import (
     APP_PURPOSES,
@@ -27,13 +26,15 @@ from switchbay.oauth.errors import (
     scope_missing,
 )
 from switchbay.oauth.protocol import app_token, consumer_identity, rfc9068_access_token
-from switchbay.oauth.protocol.rfc6749_client_authentication import Credentials, Presented
+from switchbay.oauth.protocol.rfc6749_client_authentication import Credentials
 from switchbay.oauth.protocol.rfc6749_client_credentials import check_client, choose_scope, render_scope
-from switchbay.oauth.protocol.rfc6749_errors import invalid_client
+from switchbay.oauth.protocol.rfc6749_errors import TokenRequestRefused, unauthorized_client
 from switchbay.oauth.protocol.rfc6750_bearer import LONGEST_TOKEN, read_bearer
 from switchbay.oauth.protocol.rfc7515_signature import JWT, TokenRefused, read_header
+from switchbay.oauth.service.client_authentication import ClientAuthentication
 from switchbay.oauth.service.keyring import KeyRing
 from switchbay.oauth.service.minting import issuer_of
+from switchbay.oauth.service.token_endpoint import audiences_of
 
 YEAR_SECONDS = 31_536_000
 REVERIFY_MS = 60_000
@@ -57,14 +58,6 @@ class ClientDirectory(Protocol):
 
     async def find_client(self, account_id: str, client_id: str) -> Client | None:
         """The installed application with this client id, enabled or not."""
-        ...
-
-    async def check_secret(self, client: Client, presented: str) -> bool:
-        """Whether this is a valid secret of the client; takes the same time for every wrong one."""
-        ...
-
-    async def burn_secret_check(self, presented: str) -> None:
-        """The work of ``check_secret`` for a client that does not exist."""
         ...
 
 
@@ -94,6 +87,7 @@ class OAuth:
         clock: Clock,
         accounts: AccountDirectory,
         apps: ClientDirectory,
+        clients: ClientAuthentication,
         *,
         origin: str = "https://localhost:8443",
         token_seconds: int = 3_600,
@@ -103,6 +97,7 @@ class OAuth:
         self._clock = clock
         self._accounts = accounts
         self._apps = apps
+        self._clients = clients
         self._token_seconds = token_seconds
         self._consumer_token_seconds = consumer_token_seconds
         self._keys = keys
@@ -119,8 +114,12 @@ class OAuth:
         Raises ``TokenRequestRefused``. Unknown account, unknown client and wrong secret are one answer.
         """
         client = await self.authenticate_client(account_id, presented)
-        check_client(enabled=client.enabled, grant_types=client.grant_types)
-        granted = choose_scope(scope, client.scope)
+        try:
+            check_client(enabled=client.enabled, grant_types=client.grant_types)
+            granted = choose_scope(scope, client.scope)
+        except TokenRequestRefused as refused:
+            detail = {} if scope is None else {"allowed": render_scope(client.scope), "scope": scope}
+            raise refused.about(client.client_id, **detail) from None
         claims = app_token.make_claims(
             account_id, client.client_id, granted, client.iat(self._clock.now_ms()), self._token_seconds
         )
@@ -129,17 +128,11 @@ class OAuth:
 
     async def authenticate_client(self, account_id: str, presented: Credentials) -> Client:
         """The client that these credentials prove, enabled or not. Raises ``TokenRequestRefused``."""
-        if not isinstance(presented, Presented):
-            raise invalid_client("credentials_missing", "The request needs a client_id and a client_secret.")
-        secret = presented.client_secret.reveal()
-        client = None
-        if is_account_id(account_id) and presented.plausible:
-            client = await self._apps.find_client(account_id, presented.client_id)
-        if client is None:
-            await self._apps.burn_secret_check(secret)
-            raise invalid_client("client_unknown")
-        if not await self._apps.check_secret(client, secret):
-            raise invalid_client("secret_wrong")
+        audiences = audiences_of(self._origin, account_id)
+        client = (await self._clients.check(account_id, presented, audiences=audiences)).client
+        if client.is_public:
+            refused = unauthorized_client("A public client cannot get tokens for itself.", "client_public")
+            raise refused.about(client.client_id)
         return client
 
     async def consumer_identity(self, account_id: str, token: AppToken, ext_consumer_id: str | int) -> Secret:

@@ -235,3 +235,51 @@ def test_change_is_rendered_with_its_kind() -> None:
         "sentence": "asks for the scope x",
         "widens": True,
     }
+
+
+def test_signing_in_and_out_is_said_at_the_first_installation() -> None:
+    told = [(one.kind, one.sentence, one.widens) for one in diff(None, _manifest(_base("sso")))]
+    assert [one for one in told if one[0] in {"authentication", "logout"}] == [
+        ("authentication", "brings public keys of its own", True),
+        ("logout", "lets sign-outs return to the new address https://app.example.com/out", True),
+        ("logout", "is told of sign-outs at app.example.com", True),
+        ("authentication", "proves who it is by private_key_jwt (was client_secret_basic)", False),
+        ("authentication", "wants id_tokens signed with ES256", False),
+        ("logout", "wants to be told which session ended", False),
+    ]
+
+
+def test_changes_of_signing_in_and_out() -> None:
+    old, new = _base("sso"), _base("sso")
+    del new["jwks"], new["backchannel_logout_session_required"], new["id_token_signed_response_alg"]
+    new["jwks_uri"] = "https://keys.example.com/jwks?token=s3cr3t"
+    new["post_logout_redirect_uris"] = ["https://evil.example/out"]
+    new["backchannel_logout_uri"] = "https://evil.example/logout?token=s3cr3t"
+    assert _diff(old, new) == [
+        ("authentication", "has its public keys at keys.example.com", True),
+        ("logout", "lets sign-outs return to the new address https://evil.example/out", True),
+        ("logout", "is told of sign-outs at evil.example (was app.example.com)", True),
+        ("authentication", "no longer brings public keys", False),
+        ("authentication", "wants id_tokens signed as by default", False),
+        ("logout", "no longer lets sign-outs return to https://app.example.com/out", False),
+        ("logout", "no longer wants to be told which session ended", False),
+    ]
+    assert ("authentication", "no longer has public keys at an address", False) in _diff(new, old)
+
+
+def test_other_keys_and_no_proof_at_all_widen() -> None:
+    new = _base("sso")
+    new["jwks"]["keys"].pop()
+    assert _diff(_base("sso"), new) == [
+        ("authentication", "changes the public keys that it proves who it is with", True)
+    ]
+    new = _base("sso")
+    new["token_endpoint_auth_method"] = "none"
+    assert _diff(_base("sso"), new) == [
+        ("authentication", "does not prove who it is any more (was private_key_jwt)", True)
+    ]
+
+
+def test_saying_the_default_method_is_no_change() -> None:
+    new = {**_base("user"), "token_endpoint_auth_method": "client_secret_basic"}
+    assert _diff(_base("user"), new) == []

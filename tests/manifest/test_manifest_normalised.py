@@ -169,3 +169,24 @@ def test_report_names_its_parts_as_documented() -> None:
             "help": "docs/reference/findings.md#type",
         }
     ]
+
+
+def test_signing_in_and_out_is_typed_and_kept_in_canonical_order() -> None:
+    document = bases()["sso"]
+    assert isinstance(document, dict)
+    manifest = _manifest(dict(reversed(document.items())))
+    assert manifest.post_logout_redirect_uris == ("https://app.example.com/out",)
+    assert manifest.backchannel_logout_uri == "https://app.example.com/logout?from=sso"
+    assert manifest.backchannel_logout_session_required is True
+    assert manifest.token_endpoint_auth_method == "private_key_jwt"
+    assert (manifest.jwks, manifest.jwks_uri) == (document["jwks"], None)
+    assert manifest.id_token_signed_response_alg == "ES256"
+    assert [name for name in manifest.document if name in document] == [*document]
+
+
+def test_nothing_of_signing_in_and_out_is_filled_in() -> None:
+    manifest = _manifest(bases()["user"])
+    assert (manifest.token_endpoint_auth_method, manifest.jwks, manifest.jwks_uri) == (None, None, None)
+    assert (manifest.post_logout_redirect_uris, manifest.backchannel_logout_uri) == ((), None)
+    assert manifest.id_token_signed_response_alg is None
+    assert not {"token_endpoint_auth_method", "jwks", "backchannel_logout_session_required"} & {*manifest.document}

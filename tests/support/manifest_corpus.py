@@ -75,6 +75,7 @@ _INTERESTING: list[JsonValue] = [
     "Content-Type", "NAME", "VALUE", [], {}, [None], ["auth"], ["auth", "auth"], ["unauth"], ["lead", "url"], [{}],
     ["https://a.example/"], ["authorization_code"], ["client_credentials", "client_credentials"], ["id_token token"],
     {"endpoint": "https://a.example/"}, {"retention_time": 3}, {"header_name": "X", "header_value": "y"},
+    "none", "private_key_jwt", "ES256", "RSA", "EC", "AQAB", {"keys": [{"kty": "EC"}]}, {"kty": "oct"}, {"keys": []},
 ]  # fmt: skip
 
 _KEYS = [
@@ -82,6 +83,8 @@ _KEYS = [
     "grant_types", "redirect_uris", "entry_uri", "quick_launch_enabled", "capabilities", "webhooks", "engagement",
     "engagements", "cqm.ExConversationChangeNotification", "ms.ExConversationChangeNotification", "retry", "x-own",
     "ms.MessagingEventNotification .ChatStateEvent", "endpoint", "headers", "max_retries", "enabled", "id", "homepage",
+    "token_endpoint_auth_method", "jwks", "jwks_uri", "keys", "kty", "n", "d", "post_logout_redirect_uris",
+    "backchannel_logout_uri", "backchannel_logout_session_required", "id_token_signed_response_alg",
 ]  # fmt: skip
 
 _SEEDS = [case.document for case in cases() if case.options == Options()] + list(bases().values())

@@ -104,20 +104,24 @@ class EntryUri:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a webhook is sent: https only; in dev mode also http on the loopback."""
+    """Where the platform calls the app: https only; in dev mode also http on the loopback.
+
+    Where none is ``needed``, the empty string is as good as absent.
+    """
 
     limit: int
+    needed: bool = True
 
     def read(self, check: Check, path: Path, value: JsonValue) -> JsonValue:
         """Check the endpoint."""
         uri = read_address(check, path, value, self.limit)
-        if uri is None:
+        if uri is None or not (self.needed or uri.strip(" ")):
             return None
         if not uris.is_https(uri) and not self._is_dev_endpoint(check, uri):
             self._diagnose(check, path, uri)
             return None
         if uris.scheme_of(uri) == "http":
-            message = "the endpoint is plain http, which only dev mode allows"
+            message = f"{name_of(path)} is plain http, which only dev mode allows"
             check.add("endpoint_http", path, message, got=show(uri), expected="an https address")
         warn_of_example_host(check, path, uri)
         return uri
@@ -145,7 +149,7 @@ class Endpoint:
         return {
             "type": "string",
             "maxLength": self.limit,
-            "pattern": anchored(uris.HTTPS),
+            "pattern": anchored(uris.HTTPS if self.needed else f" *|{uris.HTTPS}"),
             "allOf": no_match(CONTROL, placeholders.IN_ADDRESS),
         }
 

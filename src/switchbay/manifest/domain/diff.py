@@ -25,6 +25,8 @@ ChangeKind = Literal[
     "endpoint",
     "header",
     "engagement",
+    "authentication",
+    "logout",
     "entry_uri",
     "enabled",
     "retry",
@@ -42,6 +44,8 @@ _RANK: Final[tuple[ChangeKind, ...]] = (
     "endpoint",
     "header",
     "engagement",
+    "authentication",
+    "logout",
     "entry_uri",
     "enabled",
     "retry",
@@ -71,6 +75,8 @@ def diff(old: Manifest | None, new: Manifest) -> list[Change]:
         *_rights(before, new),
         *_webhooks(before, new),
         *_engagement(before.engagement, new.engagement),
+        *_authentication(before, new),
+        *_logout(before, new),
         *_launch(before, new),
         *_texts(before, new),
         *_others(before.document, new.document),
@@ -183,6 +189,46 @@ def _engagement(old: Engagement | None, new: Engagement | None) -> Iterator[Chan
                 yield Change("engagement", f"switches {name} {'on' if now else 'off'}", widens=now)
         else:
             yield from _listed("engagement", was, now, f"uses {{}} for {name}", f"no longer uses {{}} for {name}")
+
+
+def _authentication(old: Manifest, new: Manifest) -> Iterator[Change]:
+    was, now = (manifest.token_endpoint_auth_method or words.AUTH_METHODS[0] for manifest in (old, new))
+    if was != now:
+        verb = "does not prove who it is any more" if now == words.BY_NOTHING else f"proves who it is by {now}"
+        yield Change("authentication", f"{verb} (was {was})", widens=now == words.BY_NOTHING)
+    if old.jwks != new.jwks:
+        sentence = (
+            "changes the public keys that it proves who it is with" if old.jwks else "brings public keys of its own"
+        )
+        yield Change("authentication", sentence if new.jwks else "no longer brings public keys", widens=bool(new.jwks))
+    if old.jwks_uri != new.jwks_uri:
+        before = f" (was {origin_of(old.jwks_uri)})" if old.jwks_uri else ""
+        sentence = f"has its public keys at {origin_of(new.jwks_uri)}{before}" if new.jwks_uri else ""
+        yield Change("authentication", sentence or "no longer has public keys at an address", widens=bool(new.jwks_uri))
+    if old.id_token_signed_response_alg != new.id_token_signed_response_alg:
+        algorithm = new.id_token_signed_response_alg
+        yield Change(
+            "authentication", f"wants id_tokens signed {f'with {algorithm}' if algorithm else 'as by default'}"
+        )
+
+
+def _logout(old: Manifest, new: Manifest) -> Iterator[Change]:
+    yield from _listed(
+        "logout",
+        old.post_logout_redirect_uris,
+        new.post_logout_redirect_uris,
+        "lets sign-outs return to the new address {}",
+        "no longer lets sign-outs return to {}",
+    )
+    was, now = old.backchannel_logout_uri, new.backchannel_logout_uri
+    if was != now:
+        before = f" (was {origin_of(was)})" if was else ""
+        widens = now is not None and origin_of(now) != origin_of(was or "")
+        sentence = f"is told of sign-outs at {origin_of(now)}{before}" if now else "is no longer told of sign-outs"
+        yield Change("logout", sentence, widens=widens)
+    if old.backchannel_logout_session_required != new.backchannel_logout_session_required:
+        verb = "wants" if new.backchannel_logout_session_required else "no longer wants"
+        yield Change("logout", f"{verb} to be told which session ended")
 
 
 def _launch(old: Manifest, new: Manifest) -> Iterator[Change]:

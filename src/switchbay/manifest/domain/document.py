@@ -9,8 +9,9 @@ from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.addresses import Endpoint, EntryUri, Logo, RedirectUri
 from switchbay.manifest.domain.capabilities import HeaderName, Headers, HeaderValue, Webhooks
 from switchbay.manifest.domain.check import Check, patch_copy, patch_move, patch_remove, shown_text
+from switchbay.manifest.domain.keys import KeySet
 from switchbay.manifest.domain.kinds import Flag, Text, Whole, wrong_type
-from switchbay.manifest.domain.lists import RedirectUris, Scope, Values
+from switchbay.manifest.domain.lists import RedirectUris, Scope, Values, Word
 from switchbay.manifest.domain.localised import canonical_tag, split_member
 from switchbay.manifest.domain.records import Kept, Record, is_extension, nearest_member, note_misspelled, unwrapped
 
@@ -71,6 +72,13 @@ TOP: Final = Record(
         "capabilities": CAPABILITIES,
         "quick_launch_enabled": Flag(),
         "entry_uri": EntryUri(words.MAX_ENTRY_URI),
+        "post_logout_redirect_uris": RedirectUris(RedirectUri(words.MAX_REDIRECT_URI)),
+        "backchannel_logout_uri": Endpoint(words.MAX_LOGOUT_URI, needed=False),
+        "backchannel_logout_session_required": Flag(),
+        "token_endpoint_auth_method": Word(words.AUTH_METHODS),
+        "jwks": KeySet(words.MAX_KEYS),
+        "jwks_uri": Endpoint(words.MAX_JWKS_URI, needed=False),
+        "id_token_signed_response_alg": Word(words.SIGNING_ALGORITHMS),
         "enabled": Flag(),
     },
     required={"client_name": None},

@@ -81,12 +81,7 @@ class Values:
             message = f"{show(item)} is read as {show(word)}"
             check.add("response_type_order", at, message, got=show(item), expected=word, fix=patch_replace(at, word))
             return word
-        nearest = check.guess(item, self.choices)
-        hint = f"; did you mean {nearest}?" if nearest else ""
-        fix = patch_replace(at, nearest) if nearest else None
-        name = next(step for step in reversed(at) if isinstance(step, str))
-        message = f"{show(item)} is no value of {name}{hint}"
-        check.add("unknown_value", at, message, got=show(item), expected=listed(self.choices), fix=fix)
+        note_unknown_word(check, at, item, self.choices)
         return None
 
     def _note_repetition(self, check: Check, at: Path, item: JsonValue, first: Path) -> bool:
@@ -126,6 +121,40 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """One of a few words."""
+
+    choices: Sequence[str]
+
+    def read(self, check: Check, path: Path, value: JsonValue) -> JsonValue:
+        """Check the word."""
+        if check.has_placeholder(path, value):
+            return None
+        if not isinstance(value, str):
+            alone = value[0] if isinstance(value, list) and len(value) == 1 else None
+            wrong_type(check, path, value, "a string", alone if alone in self.choices else None)
+            return None
+        if value in self.choices:
+            return value
+        note_unknown_word(check, path, value, self.choices)
+        return None
+
+    def schema(self) -> Schema:
+        """The choices."""
+        return {"enum": [*self.choices]}
+
+
+def note_unknown_word(check: Check, at: Path, word: str, choices: Sequence[str]) -> None:
+    """Note a word that is none of the choices, with the nearest one as remedy."""
+    nearest = check.guess(word, choices)
+    hint = f"; did you mean {nearest}?" if nearest else ""
+    fix = patch_replace(at, nearest) if nearest else None
+    name = next(step for step in reversed(at) if isinstance(step, str))
+    message = f"{show(word)} is no value of {name}{hint}"
+    check.add("unknown_value", at, message, got=show(word), expected=listed(choices), fix=fix)
+
+
+@dataclass(frozen=True, slots=True)
 class RedirectUris:
     """An array of redirect URIs."""
 
@@ -141,7 +170,7 @@ class RedirectUris:
             wrong_type(check, path, value, "an array of addresses")
             return None
         if len(value) > words.MAX_REDIRECT_URIS:
-            message = f"redirect_uris has {len(value)} addresses, more than {words.MAX_REDIRECT_URIS}"
+            message = f"{name_of(path)} has {len(value)} addresses, more than {words.MAX_REDIRECT_URIS}"
             expected = f"at most {words.MAX_REDIRECT_URIS} addresses"
             check.add("too_many", path, message, got=show(value), expected=expected)
             return None

@@ -55,6 +55,7 @@ def judge(check: Check, raw: Mapping[str, JsonValue], usable: dict[str, JsonValu
     usable["response_types"] = list(response_types)
     _judge_implicit(check, members, response_types)
     _judge_launch(check, members)
+    _judge_authentication(check, members, grants)
     _judge_scope(check, members)
     if members.is_absent("quick_launch_enabled"):
         usable["quick_launch_enabled"] = False
@@ -131,6 +132,25 @@ def _judge_launch(check: Check, members: _Members) -> None:
             "an app in the quick-launch menu needs an entry_uri to be launched at",
             expected="an https address, or quick_launch_enabled false",
         )
+
+
+def _judge_authentication(check: Check, members: _Members, grants: Sequence[str] | None) -> None:
+    """How the app proves who it is (RFC 7591 §2): by a secret, by its keys, or not at all."""
+    method = members.usable.get("token_endpoint_auth_method")
+    has_keys, has_address = (not members.is_absent(name) for name in ("jwks", "jwks_uri"))
+    if has_keys and has_address:
+        message = "jwks and jwks_uri exclude each other: the keys are either in the manifest or at the address"
+        also = (("jwks",),)
+        expected = "one of the two"
+        check.add("excluding_members", ("jwks_uri",), message, expected=expected, at_key=True, also=also)
+    if method == words.BY_KEY and not has_keys and not has_address:
+        message = f"the method {words.BY_KEY} needs the app's public keys, in jwks or at jwks_uri"
+        check.add("required_with", ("jwks_uri",), message, expected="jwks_uri or jwks, or another method")
+    if method == words.BY_NOTHING and grants is not None and "client_credentials" in grants:
+        at = members.place_of("grant_types", "client_credentials")
+        message = "client_credentials is for apps that prove who they are, which the method none rules out"
+        expected = "authorization_code alone, or another token_endpoint_auth_method"
+        check.add("public_client_grant", at, message, got='"client_credentials"', expected=expected)
 
 
 def _judge_scope(check: Check, members: _Members) -> None:

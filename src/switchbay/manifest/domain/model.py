@@ -75,3 +75,10 @@ class Manifest:
     localised: Mapping[str, Mapping[str, str]]
     enabled: bool | None
     document: Mapping[str, JsonValue] = field(repr=False)
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+    token_endpoint_auth_method: str | None = None
+    jwks: JsonValue = None
+    jwks_uri: str | None = None
+    id_token_signed_response_alg: str | None = None

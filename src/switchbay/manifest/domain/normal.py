@@ -32,6 +32,13 @@ def to_manifest(document: Mapping[str, JsonValue]) -> Manifest:
         localised=_localised(document),
         enabled=enabled if isinstance(enabled, bool) else None,
         document=document,
+        post_logout_redirect_uris=_strings(document, "post_logout_redirect_uris"),
+        backchannel_logout_uri=_text(document, "backchannel_logout_uri") or None,
+        backchannel_logout_session_required=document.get("backchannel_logout_session_required") is True,
+        token_endpoint_auth_method=_text(document, "token_endpoint_auth_method") or None,
+        jwks=document.get("jwks"),
+        jwks_uri=_text(document, "jwks_uri") or None,
+        id_token_signed_response_alg=_text(document, "id_token_signed_response_alg") or None,
     )
 
 

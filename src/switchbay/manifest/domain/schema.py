@@ -15,6 +15,7 @@ SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_ID: Final = "urn:switchbay:schema:manifest"
 
 _WELL_FORMED: Final = "[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*"
+_PRESENT: Final[Schema] = {"not": {"type": "null"}}
 _NOT_BLANK: Final[Schema] = {"type": "string", "pattern": "[^ ]"}
 
 
@@ -23,6 +24,7 @@ def json_schema() -> Schema:
     top = TOP.schema()
     tagged: Schema = {f"^{name}#": nullable(TOP.members[name].schema()) for name in words.LOCALISED_MEMBERS}
     rules: list[JsonValue] = [_redirects_with_code(), _entry_with_launch(), _tags_well_formed()]
+    rules += [_keys_once(), _keys_with_their_method(), _no_public_client_for_itself()]
     rules += [_plain_with_tagged(name) for name in words.LOCALISED_MEMBERS if name not in TOP.required]
     return {
         "$schema": SCHEMA_DIALECT,
@@ -49,6 +51,49 @@ def _entry_with_launch() -> Schema:
         "if": {"required": ["quick_launch_enabled"], "properties": {"quick_launch_enabled": {"const": True}}},
         "then": {"required": ["entry_uri"], "properties": {"entry_uri": dict(_NOT_BLANK)}},
     }
+
+
+def _keys_once() -> Schema:
+    return {
+        "not": {"required": ["jwks", "jwks_uri"], "properties": {"jwks": dict(_PRESENT), "jwks_uri": dict(_NOT_BLANK)}}
+    }
+
+
+def _keys_with_their_method() -> Schema:
+    return {
+        "if": _method(words.BY_KEY),
+        "then": {
+            "anyOf": [
+                {"required": ["jwks"], "properties": {"jwks": dict(_PRESENT)}},
+                {"required": ["jwks_uri"], "properties": {"jwks_uri": dict(_NOT_BLANK)}},
+            ]
+        },
+    }
+
+
+def _no_public_client_for_itself() -> Schema:
+    """Grants that are said without client_credentials, or left out where redirect_uris make them the code."""
+    others: Schema = {"type": "array", "minItems": 1, "not": {"contains": {"const": "client_credentials"}}}
+    return {
+        "if": _method(words.BY_NOTHING),
+        "then": {
+            "anyOf": [
+                {"required": ["grant_types"], "properties": {"grant_types": others}},
+                {
+                    "required": ["redirect_uris"],
+                    "properties": {
+                        "redirect_uris": {"type": "array", "minItems": 1},
+                        "grant_types": {"enum": [None, []]},
+                    },
+                },
+            ]
+        },
+    }
+
+
+def _method(name: str) -> Schema:
+    member = "token_endpoint_auth_method"
+    return {"required": [member], "properties": {member: {"const": name}}}
 
 
 def _tags_well_formed() -> Schema:

@@ -18,6 +18,13 @@ MEMBERS: Final = (
     "capabilities",
     "quick_launch_enabled",
     "entry_uri",
+    "post_logout_redirect_uris",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
+    "token_endpoint_auth_method",
+    "jwks",
+    "jwks_uri",
+    "id_token_signed_response_alg",
     "enabled",
 )
 """The members of a manifest, in the order of the document, which is also the canonical order."""
@@ -42,6 +49,9 @@ MAX_REDIRECT_URIS: Final = 20  # ours
 MAX_SCOPE: Final = 128
 MAX_LOGO_URI: Final = 1024
 MAX_ENTRY_URI: Final = 1024
+MAX_LOGOUT_URI: Final = 1024  # ours
+MAX_JWKS_URI: Final = 1024  # ours
+MAX_KEYS: Final = 20  # ours
 MAX_ENDPOINT: Final = 2048  # ours
 MAX_HEADERS: Final = 32  # ours
 MAX_HEADER_NAME: Final = 128  # ours
@@ -54,6 +64,10 @@ SCOPE: Final = "msg.consumer"
 GRANT_TYPES: Final = ("client_credentials", "authorization_code", "refresh_token")
 RESPONSE_TYPES: Final = ("code", "token", "id_token", "id_token token")
 SWAPPED_RESPONSE_TYPE: Final = "token id_token"
+BY_KEY: Final = "private_key_jwt"
+BY_NOTHING: Final = "none"
+AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post", BY_KEY, BY_NOTHING)  # ours, of RFC 7591
+SIGNING_ALGORITHMS: Final = ("RS256", "ES256")  # ours, of OpenID Connect registration
 
 _MESSAGING: Final = "ms.MessagingEventNotification."
 CONVERSATION_EVENT: Final = "cqm.ExConversationChangeNotification"

@@ -4,6 +4,7 @@ A key that this server cannot use is passed over, as the standard asks, so that 
 well. Private members are never read; symmetric keys are no keys here.
 """
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -85,10 +86,11 @@ def _public_members(kty: str, jwk: dict[str, JsonValue]) -> dict[str, str] | Non
 def _import(kty: str, values: dict[str, str]) -> RSAKey | ECKey | OKPKey | None:
     """The key, when it is of a size and a curve that are used here."""
     if kty == "RSA":
-        if len(values["e"]) > _LONGEST_EXPONENT:  # a long exponent makes every check slow
+        bits = int.from_bytes(_decode(values["n"]), "big").bit_length()
+        # A long modulus or exponent makes every check slow, a short modulus makes it worthless.
+        if len(values["e"]) > _LONGEST_EXPONENT or not _LEAST_RSA_BITS <= bits <= _MOST_RSA_BITS:
             return None
-        rsa = RSAKey.import_key({"kty": kty, "n": values["n"], "e": values["e"]})
-        return rsa if _LEAST_RSA_BITS <= rsa.public_key.key_size <= _MOST_RSA_BITS else None
+        return RSAKey.import_key({"kty": kty, "n": values["n"], "e": values["e"]})
     if kty == "EC":
         if values["crv"] != "P-256":
             return None
@@ -96,3 +98,7 @@ def _import(kty: str, values: dict[str, str]) -> RSAKey | ECKey | OKPKey | None:
     if values["crv"] != "Ed25519":
         return None
     return OKPKey.import_key({"kty": kty, "crv": values["crv"], "x": values["x"]})
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -288,6 +288,40 @@ def test_secret_is_rotated_and_the_old_one_ended(admin: User, installed: dict[st
     assert len(admin.json("apps", "finish-rotation", app_id)["app"]["secrets"]) == 1
 
 
+def test_secrets_are_added_listed_and_removed_by_name(admin: User, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    added = admin.json("apps", "secrets", "add", app_id, "second node", "--days", "30")
+    assert len(added["client_secret"]) == 26
+    listed = admin.json("apps", "secrets", "list", app_id)["items"]
+    assert [(secret["name"], secret["signs_webhooks"]) for secret in listed] == [
+        ("primary", True),
+        ("second node", False),
+    ]
+    assert 29 * 86_400_000 < listed[1]["not_after"] - listed[1]["created_at"] <= 30 * 86_400_000
+    people = admin.run("apps", "secrets", "list", app_id).stdout
+    assert "second node" in people
+    assert added["client_secret"] not in people
+    assert admin.run("apps", "secrets", "remove", app_id, "second node").exit_code == 2
+    assert admin.run("apps", "secrets", "remove", app_id, "nobody", "--yes").exit_code == 4
+    assert admin.run("apps", "secrets", "remove", app_id, "SECOND node", "--yes").exit_code == 0
+    refused = admin.run("apps", "secrets", "remove", app_id, "primary", "--yes")
+    assert (refused.exit_code, "(secret_last)" in refused.stderr) == (5, True)
+    assert len(admin.json("apps", "secrets", "list", app_id)["items"]) == 1
+
+
+def test_tokens_are_revoked_when_that_is_confirmed(admin: User, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    assert admin.run("apps", "revoke-tokens", app_id).exit_code == 2
+    assert admin.run("apps", "revoke-tokens", app_id, "--yes").stderr.endswith(": tokens revoked\n")
+
+
+def test_developer_log_is_for_administrators(admin: User, agent: User, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    assert admin.json("apps", "log", app_id) == {"items": []}
+    assert admin.run("apps", "log", app_id).stdout == ""
+    assert agent.run("apps", "log", app_id).exit_code == 3
+
+
 def test_what_people_see_names_the_app_and_its_secret(admin: User) -> None:
     installed = admin.run("apps", "install", "-", stdin=manifest("com.example.people"))
     lines = dict(line.split(maxsplit=1) for line in installed.stdout.splitlines())

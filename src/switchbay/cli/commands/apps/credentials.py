@@ -1,4 +1,4 @@
-"""Client secrets of applications: rotation."""
+"""What was issued to applications: rotating their client secret, revoking their tokens."""
 
 from typing import Annotated
 
@@ -6,12 +6,14 @@ import typer
 
 from switchbay.cli.commands.apps.group import (
     AppArgument,
+    Yes,
     app,
     app_path,
+    confirm,
     show_changed,
 )
 from switchbay.cli.connection import AccountOption, CaFileOption, ServerOption, UserOption, connected
-from switchbay.cli.output import JsonFlag, mapping, note, objects, print_fields, print_json, when
+from switchbay.cli.output import JsonFlag, mapping, note, objects, plain, print_fields, print_json, when
 from switchbay.kit.jsonvalue import JsonValue
 
 
@@ -46,7 +48,7 @@ def rotate_secret(
         print_json(answer)
         return
     shown = mapping(answer.get("app"))
-    ends = [secret.get("not_after") for secret in objects(shown.get("secrets")) if secret.get("not_after")]
+    ends = [secret.get("not_after") for secret in objects(shown.get("secrets")) if _is_ending(secret)]
     print_fields(
         [
             ("app", shown.get("client_name")),
@@ -55,6 +57,10 @@ def rotate_secret(
         ]
     )
     note("The new secret is shown only now. End the old one with: switchbay apps finish-rotation")
+
+
+def _is_ending(secret: dict[str, JsonValue]) -> bool:
+    return secret.get("name") == "primary" and bool(secret.get("not_after"))
 
 
 @app.command("finish-rotation")
@@ -75,3 +81,26 @@ def finish_rotation(
     with connected(server, account, user, ca_file) as connection:
         answer = mapping(connection.call("POST", f"{app_path(connection, app_id)}/finish-rotation"))
     show_changed("has one secret", answer, json_output)
+
+
+@app.command("revoke-tokens")
+def revoke_tokens(
+    app_id: AppArgument,
+    yes: Yes = False,
+    server: ServerOption = None,
+    account: AccountOption = None,
+    user: UserOption = None,
+    ca_file: CaFileOption = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """End everything that was issued to an application until now: codes, access and refresh tokens.
+
+    \b
+    Examples:
+      switchbay apps revoke-tokens com.example.connector --yes
+    """
+    with connected(server, account, user, ca_file) as connection:
+        path = app_path(connection, app_id)
+        confirm(f"End every token of {plain(app_id)}?", yes=yes)
+        answer = mapping(connection.call("POST", f"{path}/revoke-tokens"))
+    show_changed("tokens revoked", answer, json_output)

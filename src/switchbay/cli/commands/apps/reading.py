@@ -1,4 +1,6 @@
-"""Looking at applications: list, show, diff, export."""
+"""Looking at applications: list, show, log, diff, export."""
+
+import json
 
 import typer
 
@@ -98,9 +100,37 @@ def show(
             *(["signs webhooks"] if secret.get("signs_webhooks") else []),
             *([f"ends {when(end)}"] if end else []),
         ]
-        typer.echo(f"secret {plain(secret.get('secret_id'))}: {', '.join(facts)}")
+        typer.echo(plain(f"secret {secret.get('secret_id')} ({secret.get('name')}): {', '.join(facts)}"))
     for finding in [*objects(health.get("findings")), *objects(mapping(health.get("logo")).get("findings"))]:
         typer.echo(plain(f"{finding.get('severity')} {finding.get('code')} {finding.get('message')}"))
+
+
+@app.command("log")
+def show_log(
+    app_id: AppArgument,
+    server: ServerOption = None,
+    account: AccountOption = None,
+    user: UserOption = None,
+    ca_file: CaFileOption = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Show why the last token and authorize requests of an application were refused, the newest last.
+
+    \b
+    Examples:
+      switchbay apps log com.example.connector
+      switchbay apps log com.example.connector --json | jq '.items[0]'
+    """
+    with connected(server, account, user, ca_file) as connection:
+        answer = mapping(connection.call("GET", f"{app_path(connection, app_id)}/refusals"))
+    if json_output:
+        print_json(answer)
+        return
+    for refusal in reversed(objects(answer.get("items"))):
+        words = [refusal.get(name) for name in ("endpoint", "error", "reason")]
+        details = [f"{name}={json.dumps(text)}" for name, text in mapping(refusal.get("detail")).items()]
+        place = [f"from {refusal.get('address')}"] if refusal.get("address") else []
+        typer.echo(plain(" ".join(str(word) for word in (when(refusal.get("at")), *words, *details, *place))))
 
 
 @app.command("diff")

@@ -17,6 +17,7 @@ from switchbay.oauth.admin import keys as keys_admin
 from switchbay.oauth.admin import policies as policies_admin
 from switchbay.oauth.admin import refusals as refusals_admin
 from switchbay.oauth.admin import registration as registration_admin
+from switchbay.oauth.admin import upstreams as upstreams_admin
 from switchbay.oauth.browser import Browser
 from switchbay.oauth.protocol import consumer_identity
 from switchbay.oauth.routes import app_tokens
@@ -27,6 +28,7 @@ from switchbay.oauth.routes import registration as registration_routes
 from switchbay.oauth.routes import tokens as token_routes
 from switchbay.oauth.routes.interaction import Interaction
 from switchbay.oauth.routes.logout import LogoutPages
+from switchbay.oauth.routes.upstream import UpstreamPages
 from switchbay.oauth.service import KeyRing, OAuth
 from switchbay.oauth.service.authorize import Authorize
 from switchbay.oauth.service.backchannel import Backchannel
@@ -43,6 +45,9 @@ from switchbay.oauth.service.redeeming import Redeeming
 from switchbay.oauth.service.refusals import RefusalLog
 from switchbay.oauth.service.registration import Registrations
 from switchbay.oauth.service.token_endpoint import TokenEndpoint
+from switchbay.oauth.service.upstream import UpstreamLogins
+from switchbay.oauth.service.upstream_provider import Providers
+from switchbay.oauth.service.upstream_settings import UpstreamSettings
 from switchbay.oauth.service.user_tokens import UserTokens
 from switchbay.oauth.sign_in import SignIn
 from switchbay.oauth.transactions import Transactions
@@ -169,6 +174,13 @@ def build(means: Means) -> AuthorizationServer:
     registrations = Registrations(
         means.db, means.clock, means.randomness, means.accounts, means.apps, policies, origin=origin
     )
+    providers = Providers(means.clock, means.egress)
+    upstream_logins = UpstreamLogins(
+        means.db, means.clock, means.randomness, means.vault, means.accounts, providers, origin=origin
+    )
+    upstream_settings = UpstreamSettings(
+        means.db, means.clock, means.randomness, means.vault, means.accounts, providers, upstream_logins, origin=origin
+    )
     purging = Purging(means.db, means.clock)
     routes: list[BaseRoute] = [
         *authorize_routes.routes(authorize, browser, transactions, means.clock),
@@ -179,7 +191,10 @@ def build(means: Means) -> AuthorizationServer:
         ),
         *keys_routes.routes(keys, means.accounts),
         *registration_routes.routes(registrations),
-        *Interaction(browser, transactions, authorize, means.accounts, means.apps, origin=origin).routes(),
+        *Interaction(
+            browser, transactions, authorize, means.accounts, means.apps, upstream_logins, origin=origin
+        ).routes(),
+        *UpstreamPages(upstream_logins, browser, transactions, means.accounts).routes(),
         *LogoutPages(logout, browser, means.accounts, origin=origin).routes(),
     ]
     routers: list[APIRouter] = [
@@ -187,6 +202,7 @@ def build(means: Means) -> AuthorizationServer:
         policies_admin.router(policies, means.accounts),
         consents_admin.router(consents, means.accounts),
         refusals_admin.router(refusals, means.apps, means.accounts),
+        upstreams_admin.router(upstream_settings, means.accounts),
         registration_admin.router(initial_tokens, means.accounts),
     ]
     return AuthorizationServer(

@@ -131,3 +131,23 @@ def registration_busy() -> AppError:
     return AppError(
         Kind.UNAVAILABLE, "registration_busy", "The account's applications are changing. Try again.", retry_after=1
     )
+
+
+def upstream_unknown() -> AppError:
+    """The account has no provider of this id."""
+    return AppError(Kind.NOT_FOUND, "upstream_unknown", "There is no such provider in this account.")
+
+
+def upstream_invalid(member: str, rule: str) -> AppError:
+    """A member of a provider has a value that it cannot have."""
+    return AppError(Kind.INVALID, "upstream_invalid", f"{member}: {rule}.", {"member": member})
+
+
+def upstream_limit(most: int) -> AppError:
+    """The account has as many providers as it may have."""
+    return AppError(Kind.CONFLICT, "upstream_limit", f"An account has at most {most} providers.", {"limit": most})
+
+
+def upstream_link_unknown() -> AppError:
+    """The user has never logged in at this provider."""
+    return AppError(Kind.NOT_FOUND, "upstream_link_unknown", "This user is not known at this provider.")

@@ -25,14 +25,8 @@ from switchbay.oauth.domain import Face
 from switchbay.oauth.pages.words import describe_scopes, describe_wait, read_languages
 from switchbay.oauth.protocol.oidc_interaction import Steps
 from switchbay.oauth.routes.authorize import render_answer
-from switchbay.oauth.routes.forms import (
-    START_AGAIN,
-    CookiesMissing,
-    PageTrouble,
-    read_form,
-    see_other,
-    with_pages,
-)
+from switchbay.oauth.routes.forms import PageTrouble, read_form, see_other, with_pages
+from switchbay.oauth.routes.opening import open_transaction
 from switchbay.oauth.service.authorize import Answer, Authorize, Interact
 from switchbay.oauth.sign_in import find_page
 from switchbay.oauth.transactions import Transaction, Transactions
@@ -134,31 +128,12 @@ class Interaction:
         """Find the transaction of a request. Raises ``PageTrouble`` and ``CookiesMissing`` for any that is not good."""
         account_id: str = request.path_params["account"]
         account = await self._accounts.get_account(account_id)
-        mark = self._browser.browser_token(request)
-        transaction = self._transactions.open(sealed) if sealed else None
-        if sealed is None or transaction is None or transaction.account_id != account_id:
-            raise PageTrouble(
-                400,
-                "transaction_invalid",
-                "This page is too old",
-                "A login has to be finished within an hour, and on the page where it began.",
-                START_AGAIN,
-            )
-        if mark.is_new:
-            raise CookiesMissing
-        if transaction.browser != mark.digest:
-            raise PageTrouble(
-                _FORBIDDEN,
-                "transaction_of_another_browser",
-                "This page belongs to another browser",
-                "It can be used only in the browser in which the login began.",
-                START_AGAIN,
-            )
+        transaction = open_transaction(self._browser, self._transactions, request, account_id, sealed)
         client = None
         if transaction.face is not Face.PAGE:
             client_id = next((value for name, value in transaction.parameters if name == "client_id"), "")
             client = await self._apps.find_client(account_id, client_id)
-        return Visit(request, account_id, account.name, transaction, client, sealed)
+        return Visit(request, account_id, account.name, transaction, client, sealed or "")
 
     async def _open_form(self, request: Request) -> tuple[Visit, dict[str, str]]:
         fields = dict(await read_form(request, self._origin))

@@ -32,8 +32,10 @@ def assemble(header: Mapping[str, object], payload: bytes, signature: bytes = b"
 
 def public(key: Key, **changes: JsonValue) -> dict[str, JsonValue]:
     """The public part as a JSON Web Key, with other members put in."""
-    members = key.as_dict(private=False).items()
-    return {name: value if isinstance(value, str) else [*value] for name, value in members} | changes
+    shown: dict[str, JsonValue] = {}
+    for name, value in key.as_dict(private=False).items():
+        shown[name] = value if isinstance(value, str) else [*value]
+    return {**shown, **changes}
 
 
 def public_set(*keys: Key) -> dict[str, JsonValue]:

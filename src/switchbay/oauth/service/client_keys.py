@@ -5,7 +5,8 @@ change keys, but nobody can make this server fetch one address more than once a 
 and again: a failure is remembered for as long.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -36,9 +37,14 @@ class KeysUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """What a fetch brought: keys, or the word of its failure. ``at`` is on the monotonic clock, in seconds."""
+    """What is known of a key set. Times are on the monotonic clock, in seconds.
+
+    ``keys`` are those of the last fetch that brought some, until ``until``; ``failure`` is the word of the last fetch,
+    which was at ``at``, if it brought none.
+    """
 
     at: float
+    until: float
     keys: tuple[ClientKey, ...]
     failure: str | None
 
@@ -66,14 +72,20 @@ class ClientKeys:
         """
         if client.jwks_uri is None:
             return tuple(choose_keys(assertion, self._read_registered(client)))
-        fetched = await self._get(client.jwks_uri, KEPT_SECONDS)
-        chosen = choose_keys(assertion, fetched.keys)
-        if not chosen:
-            fetched = await self._get(client.jwks_uri, AGAIN_SECONDS)
-            chosen = choose_keys(assertion, fetched.keys)
-        if not chosen and fetched.failure is not None:
+        fetched = self._fetched.get(client.jwks_uri)
+        chosen = self._choose(assertion, fetched)
+        if not chosen and (fetched is None or self._clock.monotonic() - fetched.at >= AGAIN_SECONDS):
+            uri = client.jwks_uri
+            fetched = await self._fetching.run(uri, lambda: self._fetch(uri))
+            chosen = self._choose(assertion, fetched)
+        if not chosen and fetched is not None and fetched.failure is not None:
             raise KeysUnavailable(fetched.failure)
         return tuple(chosen)
+
+    def _choose(self, assertion: Assertion, fetched: _Fetched | None) -> Sequence[ClientKey]:
+        if fetched is None or self._clock.monotonic() >= fetched.until:
+            return ()
+        return choose_keys(assertion, fetched.keys)
 
     def _read_registered(self, client: Client) -> tuple[ClientKey, ...]:
         place = (client.account_id, client.client_id)
@@ -82,15 +94,6 @@ class ClientKeys:
             known = _Registered(client.jwks, read_client_keys(client.jwks))
             self._registered.put(place, known)
         return known.keys
-
-    async def _get(self, uri: str, kept_seconds: float) -> _Fetched:
-        """What was fetched at most so long ago, or else is fetched now; a failure counts for a minute."""
-        known = self._fetched.get(uri)
-        if known is not None:
-            age = self._clock.monotonic() - known.at
-            if age < (kept_seconds if known.failure is None else AGAIN_SECONDS):
-                return known
-        return await self._fetching.run(uri, lambda: self._fetch(uri))
 
     async def _fetch(self, uri: str) -> _Fetched:
         at = self._clock.monotonic()
@@ -114,6 +117,10 @@ class ClientKeys:
                 failure = "not_json"
         if failure is not None:
             _log.info("key set of a client not fetched", uri=uri, failure=failure)
-        fetched = _Fetched(at, keys, failure)
+        before = self._fetched.get(uri)
+        if failure is not None and before is not None:  # one failure takes no keys away that may still be used
+            fetched = replace(before, at=at, failure=failure)
+        else:
+            fetched = _Fetched(at, at + KEPT_SECONDS, keys, failure)
         self._fetched.put(uri, fetched)
         return fetched

@@ -53,7 +53,9 @@ VALUES: dict[str, dict[str, Any]] = {
 
 
 def read(response: Response) -> Page:
-    return read_page("https://localhost/", httpx.Response(200, headers=dict(response.headers), content=response.body))
+    return read_page(
+        "https://localhost/", httpx.Response(200, headers=dict(response.headers), content=bytes(response.body))
+    )
 
 
 def policy_of(response: Response) -> dict[str, str]:

@@ -21,7 +21,8 @@ from support.authorize_requests import (
     parameters_of,
 )
 from support.oauth_stage import CALLBACK, ISSUER, Stage
-from switchbay.oauth.domain import digest
+from switchbay.kit.errors import AppError, Kind
+from switchbay.oauth.domain import Policy, digest
 from switchbay.oauth.protocol import rfc7636_pkce
 from switchbay.oauth.tables import codes, grants
 
@@ -430,6 +431,24 @@ async def test_a_session_of_another_account_does_not_count(stage: Stage) -> None
     foreign = await log_in(stage, "agent", "4711002")
     answer = await ask(stage, app, bearers=[foreign], prompt="none")
     assert landed(answer).fields["error"] == "login_required"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_database_that_is_away_is_told_to_the_client_once_it_is_certain(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await stage.install()
+
+    async def fail(_account_id: str) -> Policy:
+        raise AppError(Kind.UNAVAILABLE, "database_unavailable", "Away.")
+
+    monkeypatch.setattr(stage.server.policies, "get", fail)
+    answer = await ask(stage, app)
+    assert (landed(answer).fields["error"], landed(answer).fields["state"]) == ("temporarily_unavailable", "xyz")
+    monkeypatch.setattr(stage.accounts, "get_account", fail)
+    answer = await ask(stage, app)
+    assert (answer.status_code, "location" in answer.headers) == (503, False)
+    assert answer.headers["content-type"].startswith("text/html")
 
 
 def test_the_example_of_rfc_7636() -> None:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from support.accounts_house import PASSWORD
 from support.browser import Page
 from support.console_house import House
 from support.oauth_stage import ACCOUNT, ISSUER, OTHER_ACCOUNT
@@ -205,3 +206,39 @@ async def test_a_session_that_has_ended_opens_nothing(house: House) -> None:
         answer = await house.http.get(path, headers={"Cookie": browser.jar.header("https://localhost/")})
         assert answer.status_code == 303
         assert answer.headers["location"].startswith(f"/oidc/{ACCOUNT}/interaction/login?t=")
+
+
+async def test_a_login_leads_back_to_the_menu_or_on_to_the_app(house: House) -> None:
+    app = await house.install("app", display_name="Web & more")
+    browser = house.browser()
+    assert (await browser.open(MENU)).heading == "Log in"
+    menu = await browser.submit({"username": "agent", "password": PASSWORD.reveal()})
+    assert (menu.heading, urlsplit(menu.url).path) == ("Applications", MENU)
+
+    other = house.browser()
+    target = "https://app.example.com/orders?id=1&x=%20"
+    assert (await other.open(f"{MENU}/{app.client_id}", {"target_link_uri": target})).heading == "Log in"
+    page = await other.submit({"username": "agent", "password": PASSWORD.reveal()})
+    # A page of ours ends the redirects that answer the form: its policy names no other site than this one.
+    assert (page.status, page.title) == (200, "Web & more – Example Brand")
+    address = page.answer.headers["refresh"].removeprefix("0; url=")
+    assert [href for href, text in page.links if text == "Go on"] == [address]
+    assert sent(await other.open(address))["target_link_uri"] == target
+
+
+async def test_a_link_elsewhere_is_refused_after_the_login_too(house: House) -> None:
+    app = await house.install()
+    browser = house.browser()
+    await browser.open(f"{MENU}/{app.client_id}", {"target_link_uri": "https://evil.example/"})
+    page = await browser.submit({"username": "agent", "password": PASSWORD.reveal()})
+    assert (page.status, "launch_target_refused" in page.text, "refresh" in page.answer.headers) == (400, True, False)
+
+
+async def test_another_user_can_log_in_beside_the_first(house: House) -> None:
+    browser = house.browser()
+    await house.log_in(browser, "agent")
+    await browser.open(MENU)
+    assert (await browser.follow("Log in as another user")).heading == "Log in"
+    page = await browser.submit({"username": "admin", "password": PASSWORD.reveal()})
+    assert "You are logged in as admin" in page.text
+    assert "Go on as agent" in page.text

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 
@@ -79,12 +80,15 @@ class Person:
 
     async def _arrive(self, page: Page) -> Page:
         for _ in range(_MOST_CROSSINGS):
-            if page.left_for is None:
+            leads_to = page.left_for
+            if leads_to is None and "refresh" in page.answer.headers:
+                leads_to = urljoin(page.url, page.answer.headers["refresh"].removeprefix("0; url="))
+            if leads_to is None:
                 self.page = page
                 return page
-            at_app = page.left_for.startswith(f"{self.app_origin}/")
-            assert at_app or page.left_for.startswith(f"{self.origin}/"), page.left_for
-            page = await (self.at_app if at_app else self.at_node).open(page.left_for)
+            at_app = leads_to.startswith(f"{self.app_origin}/")
+            assert at_app or leads_to.startswith(f"{self.origin}/"), leads_to
+            page = await (self.at_app if at_app else self.at_node).open(leads_to)
         raise AssertionError("too many redirects")
 
 

@@ -23,7 +23,10 @@ MENU: Final = "/launch/{account}"
 CLICK: Final = "/launch/{account}/{app}"
 _ANOTHER: Final = "another"
 _LONGEST_APP: Final = 64
-_LONGEST_QUERY: Final = 4_096
+_LONGEST_TARGET: Final = 4_096
+_LONGEST_LOCALES: Final = 1_000
+_AFTER: Final = "after"
+_LOGIN: Final = "login"
 
 
 def routes(launch: Launch, browser: Browser, sign_in: SignIn) -> list[BaseRoute]:
@@ -77,7 +80,7 @@ class _Menu:
         session = _choose(sessions, request.query_params.get("user"))
         if session is None:
             await self._launch.get_account_name(account_id)  # nobody is asked to log in to an account that is not there
-            return self._sign_in.begin(request, account_id, base, ui_locales=ui_locales[:_LONGEST_QUERY])
+            return self._sign_in.begin(request, account_id, base, ui_locales=ui_locales[:_LONGEST_LOCALES])
         menu = await self._launch.menu(account_id, read_languages(ui_locales, request.headers.get("accept-language")))
         user = session.principal
         return self._pages.render(
@@ -97,16 +100,36 @@ class _Menu:
         target = request.query_params.get("target_link_uri")
         if len(app_id) > _LONGEST_APP:
             raise errors.app_unknown()
-        if target is not None and len(target) > _LONGEST_QUERY:
+        if target is not None and len(target) > _LONGEST_TARGET:
             raise errors.target_refused()
+        own = f"/launch/{account_id}/{quote(app_id, safe='')}"
+        given = {} if target is None else {"target_link_uri": target}
         sessions = await self._browser.sessions(request, account_id)
         session = _choose(sessions, request.query_params.get("user"))
         if session is None:
             await self._launch.get_account_name(account_id)
-            query = "" if target is None else "?" + urlencode({"target_link_uri": target})
-            return self._sign_in.begin(request, account_id, f"/launch/{account_id}/{quote(app_id, safe='')}{query}")
-        uri = await self._launch.find_uri(account_id, app_id, session.principal.user_id, target)
-        return RedirectResponse(uri, 302, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+            return self._sign_in.begin(request, account_id, f"{own}?{urlencode({**given, _AFTER: _LOGIN})}")
+        user_id = session.principal.user_id
+        started = await self._launch.start(account_id, app_id, user_id, target)
+        if request.query_params.get(_AFTER) == _LOGIN:
+            return await self._go_on(request, account_id, app_id, f"{own}?{urlencode({**given, 'user': user_id})}")
+        return RedirectResponse(started, 302, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+    async def _go_on(self, request: Request, account_id: str, app_id: str, address: str) -> Response:
+        """A page between the login and the app.
+
+        Browsers apply the ``form-action`` of the login page to every redirect that answers its form, as far as they go
+        on; which they are is the app's business and cannot be named there. A page ends the chain.
+        """
+        languages = read_languages(None, request.headers.get("accept-language"))
+        response = self._pages.render(
+            "go",
+            account_name=await self._launch.get_account_name(account_id),
+            app_name=await self._launch.get_app_name(account_id, app_id, languages),
+            address=address,
+        )
+        response.headers["Refresh"] = f"0; url={address}"
+        return response
 
 
 def _choose(sessions: list[BrowserSession], user_id: str | None) -> BrowserSession | None:

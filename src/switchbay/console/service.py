@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from switchbay.accounts.public import Accounts
-from switchbay.apps.public import Apps
+from switchbay.apps.public import Apps, Client, localise
 from switchbay.console import domain, errors
 from switchbay.console.domain import Tile
 
@@ -46,9 +46,17 @@ class Launch:
         }
         return Menu(name, domain.tiles((app.as_client() for app in listing.apps), logos, languages))
 
-    async def find_uri(self, account_id: str, app_id: str, user_id: str, target: str | None) -> str:
+    async def get_app_name(self, account_id: str, app_id: str, languages: Sequence[str]) -> str:
+        """How an app is called. Raises ``launch_app_unknown``."""
+        return localise(await self._get_client(account_id, app_id), "display_name", languages)
+
+    async def start(self, account_id: str, app_id: str, user_id: str, target: str | None) -> str:
         """Where a user's click on an app leads. Raises what ``domain.launch_uri`` raises."""
+        client = await self._get_client(account_id, app_id)
+        return domain.launch_uri(client, issuer=f"{self._origin}/oidc/{account_id}", user_id=user_id, target=target)
+
+    async def _get_client(self, account_id: str, app_id: str) -> Client:
         client = await self._apps.find_client(account_id, app_id)
         if client is None:
             raise errors.app_unknown()
-        return domain.launch_uri(client, issuer=f"{self._origin}/oidc/{account_id}", user_id=user_id, target=target)
+        return client

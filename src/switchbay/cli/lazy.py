@@ -33,6 +33,7 @@ COMMANDS = {
     "logout": Entry("session", "End the remembered session, at the server too."),
     "manifest": Entry("manifest", "Check and compare application manifests, without a server."),
     "apps": Entry("apps", "Install and look after applications on a server."),
+    "registration": Entry("registration", "Hand out tokens with which applications register themselves."),
     "deliveries": Entry("deliveries", "See what became of webhooks."),
     "message": Entry("message", "Send messages, as a connector or as an agent."),
     "listen": Entry("listen", "Receive webhooks over https, check their signatures and show them."),

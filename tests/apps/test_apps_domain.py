@@ -10,12 +10,20 @@ from switchbay.apps.domain.installations import is_app_id, name_key
 from switchbay.apps.domain.preconditions import ANY, Precondition, parse_if_match
 from switchbay.apps.domain.secrets import (
     ClientSecret,
+    EndedSecret,
+    Rotation,
+    current_secret,
     digest_of,
+    end_over,
     finish,
+    is_new_primary,
+    match_ended,
     match_secret,
     overlap_under_way,
     promote,
+    remove,
     rotate,
+    secret_name,
 )
 
 OLD = ClientSecret("sec_old", digest_of("old"), created_at=1)
@@ -130,3 +138,63 @@ def test_the_end_of_a_rotation_leaves_the_new_secret_signing() -> None:
 def test_a_promoted_secret_is_the_only_one_that_signs() -> None:
     kept = promote(rotate((OLD,), NEW, 100, 50).kept, "sec_new")
     assert [(secret.secret_id, secret.signs) for secret in kept] == [("sec_old", False), ("sec_new", True)]
+
+
+def test_an_ended_secret_is_told_whether_it_was_put_away_or_not() -> None:
+    put_away = EndedSecret("sec_away", "node", digest_of("away"), ended_at=50)
+    over = replace(OLD, not_after=100)
+    assert match_ended((over, NEW), (put_away,), "away", 100) == put_away
+    assert match_ended((over, NEW), (put_away,), "old", 100) == EndedSecret("sec_old", "primary", OLD.digest, 100)
+    assert match_ended((over, NEW), (put_away,), "old", 99) is None
+    assert match_ended((over, NEW), (put_away,), "new", 100) is None
+    assert match_ended((), (), "", 100) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("node", "node"),
+        (" a b ", "a b"),
+        ("x" * 64, "x" * 64),
+        ("Cafe\u0301", "Caf\u00e9"),
+        ("", None),
+        ("x" * 65, None),
+        ("Primary", None),
+        ("a\tb", None),
+        ("\u202e", None),
+    ],
+)
+def test_names_of_secrets(text: str, name: str | None) -> None:
+    assert secret_name(text) == name
+
+
+def test_removing_the_last_secret_without_an_end_leaves_nothing_to_do() -> None:
+    ending = ClientSecret("sec_end", digest_of("end"), created_at=2, not_after=900, signs=False, name="contractor")
+    assert remove((OLD, ending), "sec_old") is None
+    assert remove((OLD, ending), "sec_end") == Rotation((OLD,), (ending,))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "rotate", "finish", "end", "remove", "use"]), st.integers(0, 9))))
+def test_whatever_is_done_one_secret_signs_and_one_has_no_end(steps: list[tuple[str, int]]) -> None:
+    theirs: tuple[ClientSecret, ...] = (OLD,)
+    for now, (step, number) in enumerate(steps, start=1_000):
+        secret = ClientSecret(f"sec_{now}", digest_of(str(now)), created_at=now)
+        if step == "add":
+            theirs = (*theirs, replace(secret, name=f"n{now}", signs=False, not_after=now + number if number else None))
+        elif step == "rotate":
+            theirs = rotate(theirs, secret, now, number).kept
+        elif step == "finish":
+            theirs = finish(theirs).kept
+        elif step == "end":
+            theirs = end_over(theirs, now).kept
+        elif step == "remove":
+            left = remove(theirs, theirs[number % len(theirs)].secret_id)
+            theirs = left.kept if left else theirs
+        elif is_new_primary(theirs, theirs[number % len(theirs)].secret_id):
+            theirs = promote(theirs, theirs[number % len(theirs)].secret_id)
+        assert [each.signs for each in theirs].count(True) == 1
+        assert any(each.not_after is None for each in theirs)
+        assert sum(each.is_primary and each.not_after is None for each in theirs) <= 1
+        current = current_secret(theirs)
+        assert current is not None
+        assert current.not_after is None

@@ -15,7 +15,7 @@ from support.accounts_house import HOME, PASSWORD
 from switchbay.accounts.public import OPERATOR, Accounts, AuditEntry, Role
 from switchbay.apps import admin, routes
 from switchbay.apps.public import Apps
-from switchbay.apps.tables import app_installations, app_logos, app_secrets
+from switchbay.apps.tables import app_ended_secrets, app_installations, app_logos, app_secrets
 from switchbay.infra import web
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import ManualClock
@@ -119,7 +119,7 @@ class AppsHouse:
 
     async def state(self) -> list[Sequence[Mapping[str, Any]]]:
         """All that the room stores, to prove that a refused request changed nothing."""
-        return [await self.rows(table) for table in (app_installations, app_secrets, app_logos)]
+        return [await self.rows(table) for table in (app_installations, app_secrets, app_ended_secrets, app_logos)]
 
 
 def platform(apps: Apps, accounts: Accounts) -> web.Application:

@@ -166,7 +166,7 @@ async def test_what_was_expected_and_what_came_is_in_the_developer_log_and_not_o
     assert "evil.example" not in answer.text
     await stage.server.refusals.flush_once()
     [noted] = (await stage.manage("GET", f"/apps/{app.client_id}/refusals")).json()["items"]
-    assert (noted["endpoint"], noted["error"]) == ("authorize", "redirect_uri_mismatch")
+    assert (noted["endpoint"], noted["error"], noted["reason"]) == ("authorize", "error_page", "redirect_uri_mismatch")
     assert noted["detail"] == {"expected": CALLBACK, "got": "https://evil.example/callback"}
 
 

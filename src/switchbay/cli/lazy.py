@@ -34,6 +34,7 @@ COMMANDS = {
     "manifest": Entry("manifest", "Check and compare application manifests, without a server."),
     "apps": Entry("apps", "Install and look after applications on a server."),
     "registration": Entry("registration", "Hand out tokens with which applications register themselves."),
+    "consents": Entry("consents", "See, give and withdraw what users have allowed applications."),
     "deliveries": Entry("deliveries", "See what became of webhooks."),
     "message": Entry("message", "Send messages, as a connector or as an agent."),
     "listen": Entry("listen", "Receive webhooks over https, check their signatures and show them."),

@@ -53,6 +53,8 @@ from switchbay.oauth.store.consents import EVERYBODY, Consent, find_consented_sc
 from switchbay.oauth.store.grants import insert_grant
 
 ENDPOINT = "authorize"
+PAGE = "error_page"
+"""What the developer log calls a refusal that the caller saw on a page."""
 CODE_BYTES = 32
 _OIDC = frozenset({KeyPurpose.OIDC})
 _ID_TOKEN_TYPES = frozenset({"JWT"})
@@ -218,7 +220,7 @@ class Authorize:
             way = self._find_way(asked, client, face)
         except PageRefused as refused:
             if client is not None:
-                self._note(client, refused.code, refused.code, refused, address)
+                self._note(client, PAGE, refused.code, refused, address)
             _log.info("authorization request refused", code=refused.code)
             return ErrorPage(refused.status, refused.code, refused.message)
         try:

@@ -23,6 +23,8 @@ from support.oauth_tokens import (
 )
 from switchbay.accounts.public import OPERATOR, UserChange
 from switchbay.oauth.domain import Face
+from switchbay.oauth.errors import keys_unavailable
+from switchbay.oauth.service import KeyRing
 
 UNUSED = {"grants": 1, "revoked grants": 0, "codes": 1, "used codes": 0, "tokens": 0, "used tokens": 0}
 REPLAYED = {**UNUSED, "revoked grants": 1, "used codes": 1, "tokens": 1}
@@ -323,6 +325,22 @@ async def test_a_wrong_secret_leaves_the_code_unused(stage: Stage) -> None:
     code = await give_code(stage, app)
     assert_refused(await redeem(stage, replace(app, secret="wrong"), code), "invalid_client", 401)
     assert await count_rows(stage) == UNUSED
+
+
+async def test_a_code_outlives_a_moment_without_keys(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = await stage.install()
+    code = await give_code(stage, app)
+
+    async def unavailable(*_args: object, **_more: object) -> None:
+        raise keys_unavailable()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyRing, "get_signing_key", unavailable)
+        answer = await redeem(stage, app, code)
+        assert_refused(answer, "temporarily_unavailable", 503)
+        assert answer.headers["retry-after"] == "1"
+    assert await count_rows(stage) == UNUSED
+    assert (await redeem(stage, app, code)).status_code == 200
 
 
 # When something ends

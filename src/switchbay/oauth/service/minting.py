@@ -102,6 +102,14 @@ class Minter:
         """What the account's tokens say in ``iss``: never taken from a request."""
         return app_token.ISSUER if face is Face.SENTINEL else issuer_of(self._origin, account_id)
 
+    async def prepare(self, grant: Grant, client: Client, version: Version) -> None:
+        """Have the keys at hand that will sign, so that making or reading them cannot fail when a code is used up."""
+        wanted = {await self._choose_id_token_algorithm(grant, client)}
+        if version != "v1":
+            wanted.add(await self._choose_access_algorithm(grant.account_id, version))
+        for alg in wanted:
+            await self._keys.get_signing_key(grant.account_id, KeyPurpose.OIDC, alg)
+
     # Access tokens
 
     async def mint_access_token(
@@ -167,7 +175,7 @@ class Minter:
             claims = rfc9068_access_token.make_user_claims(
                 grant, issuer, draft.scope, draft.resources, jti, draft.iat, self.token_seconds
             )
-        alg = Algorithm.RS256 if draft.version == "v2" else await self.choose_algorithm(grant.account_id)
+        alg = await self._choose_access_algorithm(grant.account_id, draft.version)
         return await self._keys.sign(grant.account_id, KeyPurpose.OIDC, claims, alg=alg, typ=rfc9068_access_token.TYPE)
 
     async def mint_client_token(
@@ -239,6 +247,9 @@ class Minter:
         if client.id_token_signed_response_alg in set(Algorithm):
             return Algorithm(client.id_token_signed_response_alg)
         return Algorithm.RS256 if grant.face is Face.SENTINEL else await self.choose_algorithm(grant.account_id)
+
+    async def _choose_access_algorithm(self, account_id: str, version: Version) -> Algorithm:
+        return Algorithm.RS256 if version == "v2" else await self.choose_algorithm(account_id)
 
     async def choose_algorithm(self, account_id: str) -> Algorithm:
         """The algorithm of the account's own choice."""

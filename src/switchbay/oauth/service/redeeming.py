@@ -96,6 +96,7 @@ class Redeeming:
         scope = grant.scope & allowed_scope(client)
         access = self._draft(grant, client, version, scope, resources, now)
         refresh = self._minter.draft_refresh_token(grant, now) if _may_refresh(client) else None
+        await self._minter.prepare(grant, client, version)
 
         async def consume(tx: Tx) -> _Lost | None:
             if await consume_code(tx, client.account_id, request.code_hash, now):
@@ -130,6 +131,7 @@ class Redeeming:
         successor = self._minter.draft_refresh_token(grant, now)
         context = _successor_context(client.account_id, request.token_hash)
         sealed = self._vault.seal(successor.token, context)
+        await self._minter.prepare(grant, client, version)
 
         async def rotate(tx: Tx) -> _Lost | bytes:
             if await rotate_token(tx, client.account_id, request.token_hash, now, sealed):

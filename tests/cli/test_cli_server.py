@@ -322,6 +322,26 @@ def test_developer_log_is_for_administrators(admin: User, agent: User, installed
     assert agent.run("apps", "log", app_id).exit_code == 3
 
 
+def test_developer_log_says_which_secret_was_refused(admin: User, bay: Bay, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    admin.json("apps", "rotate-secret", app_id, "--overlap", "0")
+    form = {"grant_type": "client_credentials", "client_id": app_id, "client_secret": installed["client_secret"]}
+    answer = httpx.post(
+        f"{bay.address}/oidc/demo/token",
+        data=form,
+        verify=ssl_context_for_client(authority_file(bay.data_dir)),
+        trust_env=False,
+    )
+    assert answer.status_code == 401
+    until = time.monotonic() + 20
+    while not (lines := admin.run("apps", "log", app_id).stdout.splitlines()) and time.monotonic() < until:
+        time.sleep(0.1)
+    (line,) = lines
+    assert " token invalid_client secret_ended " in line
+    assert 'got="the secret named primary, which ended at ' in line
+    assert installed["client_secret"] not in line
+
+
 def test_what_people_see_names_the_app_and_its_secret(admin: User) -> None:
     installed = admin.run("apps", "install", "-", stdin=manifest("com.example.people"))
     lines = dict(line.split(maxsplit=1) for line in installed.stdout.splitlines())

@@ -342,6 +342,24 @@ def test_developer_log_says_which_secret_was_refused(admin: User, bay: Bay, inst
     assert installed["client_secret"] not in line
 
 
+def test_consents_are_given_listed_and_withdrawn(admin: User, agent: User, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    name = installed["app"]["client_name"]
+    assert admin.run("consents", "grant", name, "--scope", "openid").exit_code == 1  # its manifest signs nobody in
+    assert agent.run("consents", "grant", name).exit_code == 3
+    assert admin.run("consents", "list", "--app", name).stdout.splitlines()[1:] == []
+    given = admin.json("consents", "grant", name)
+    assert (given["app"], given["user"], given["scope"]) == (app_id, "*", "msg.consumer")
+    line = admin.run("consents", "list", "--app", name).stdout.splitlines()[1].split()
+    assert line[:3] == [app_id, "*", "msg.consumer"]
+    assert admin.json("consents", "list", "--app", app_id, "--of", "ANNA")["items"] == []
+    assert admin.run("consents", "list", "--of", "nobody").exit_code == 4
+    assert agent.run("consents", "withdraw", app_id, "--of", "*", "--yes").exit_code == 3
+    assert admin.run("consents", "withdraw", name).exit_code == 2  # nobody can be asked
+    assert admin.json("consents", "withdraw", name, "--yes") == {"grants_ended": 0}
+    assert admin.run("consents", "withdraw", name, "--yes").exit_code == 4
+
+
 def test_what_people_see_names_the_app_and_its_secret(admin: User) -> None:
     installed = admin.run("apps", "install", "-", stdin=manifest("com.example.people"))
     lines = dict(line.split(maxsplit=1) for line in installed.stdout.splitlines())

@@ -197,7 +197,8 @@ class Stage:
 
     def _install_connector(self, endpoint: str) -> None:
         text = (_MANIFESTS / "custom-connector.json").read_text("utf-8").replace(_PLACEHOLDER_ENDPOINT, endpoint)
-        self.connector_app = self._install("custom-connector.json", json.loads(text), "app.example.com")
+        manifest = json.loads(text) | {"quick_launch_enabled": False}  # the sample has no pages to open
+        self.connector_app = self._install("custom-connector.json", manifest, "app.example.com")
         self.connector.tell(self.connector_app.client_secret.reveal())
 
     def _install_web_app(self, web_app: Child) -> None:

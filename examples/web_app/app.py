@@ -180,7 +180,7 @@ class WebApp:
         if asked.get("iss", self._issuer) != self._issuer:
             return page("Not for this application", "<p>This link belongs to another account.</p>", 400)
         await self._check_issuer()
-        request.session["target"] = self._own_path(asked.get("target_link_uri", ""))
+        request.session["target"] = own_path(self._origin, asked.get("target_link_uri", ""))
         hints = {"login_hint": asked["login_hint"]} if asked.get("login_hint") else {}
         response: Response = await self._switchbay.authorize_redirect(request, f"{self._origin}/callback", **hints)
         return response
@@ -243,12 +243,6 @@ class WebApp:
             raise OAuthError("invalid_issuer", "The server's metadata are about another issuer.")
         return metadata
 
-    def _own_path(self, uri: str) -> str:
-        """The page to show after the sign-in: one of this app, whatever a link asks for."""
-        parts = urlsplit(uri)
-        ours = f"{parts.scheme}://{parts.netloc}" == self._origin and parts.path not in ("", "/appentry")
-        return parts._replace(scheme="", netloc="", path="/" + parts.path.lstrip("/")).geturl() if ours else "/"
-
     async def _ask_for_user(self, signed_in: SignedIn) -> Mapping[str, Any] | None:
         """What Switchbay says about the user now; None when neither token is good any more."""
         answer = await self._userinfo(signed_in)
@@ -308,6 +302,18 @@ class WebApp:
         if len(self._used_logout_tokens) > MOST_SESSIONS:
             self._used_logout_tokens.popitem(last=False)
         return claims
+
+
+def own_path(origin: str, uri: str) -> str:
+    """The page to show after the sign-in: one of this app, whatever a link asks for."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return "/"
+    if f"{parts.scheme}://{parts.netloc}" != origin or parts.path in ("", "/appentry"):
+        return "/"
+    # One slash only: an address that begins with two leads to another host.
+    return parts._replace(scheme="", netloc="", path="/" + parts.path.lstrip("/\\")).geturl()
 
 
 def page(title: str, body: str, status: int = 200) -> HTMLResponse:

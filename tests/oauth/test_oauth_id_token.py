@@ -52,6 +52,15 @@ async def test_the_old_face_has_the_literal_issuer_and_the_same_claims(stage: St
     assert claims["exp"] - claims["iat"] == 600
 
 
+@pytest.mark.parametrize("path", ["/sentinel/well-known/jwks", f"/sentinel/api/account/{ACCOUNT}/jwks"])
+async def test_existing_clients_find_the_key_where_they_look(stage: Stage, path: str) -> None:
+    app = await stage.install()
+    code = await give_code(stage, app, face=Face.SENTINEL)
+    tokens = (await redeem(stage, app, code, face="sentinel", version="2.0")).json()
+    published = {key["kid"] for key in (await stage.http.get(path)).json()["keys"]}
+    assert {header_of(tokens[name])["kid"] for name in ("id_token", "access_token")} <= published
+
+
 async def test_without_a_session_or_a_nonce_the_claims_are_left_out(stage: Stage) -> None:
     app = await stage.install()
     claims = await read_signed(stage, (await get_tokens(stage, app, session_id=None))["id_token"])

@@ -299,7 +299,7 @@ class KeyRing:
         return KeySet(render_key_set(row.public_jwk for row in published), self.schedule.max_age_seconds)
 
     async def render_all_keys(self) -> KeySet:
-        """The JWK Set of all accounts: the thousand newest published keys of applications' tokens.
+        """The JWK Set of all accounts: of applications' and of users' tokens the thousand newest published keys each.
 
         It must not be cached: the first key of a new account signs at once.
         """
@@ -310,8 +310,15 @@ class KeyRing:
 
     async def _load_common(self) -> KeySet:
         until = self._clock.monotonic() + ROW_SECONDS
-        found = await self._db.read(lambda tx: store.list_newest_jwks(tx, KeyPurpose.APP_V2, MOST_PUBLISHED_KEYS))
-        key_set = KeySet(render_key_set(found), 0)
+
+        async def load(tx: Tx) -> list[str]:
+            return [
+                jwk
+                for purpose in (KeyPurpose.APP_V2, KeyPurpose.OIDC)
+                for jwk in await store.list_newest_jwks(tx, purpose, MOST_PUBLISHED_KEYS)
+            ]
+
+        key_set = KeySet(render_key_set(await self._db.read(load)), 0)
         self._common = (until, key_set)
         return key_set
 

@@ -314,13 +314,13 @@ def _scope(asked: Asked, client: Client, face: Face, response_type: frozenset[st
     allowed = allowed_scope(client)
     text = asked.get("scope")
     try:
-        scope = choose_scope(text, allowed) if text is not None else client.scope
+        # Existing clients get an ID token without asking. Who asks for a scope is told of no other: some refuse that.
+        implied = allowed & {OPENID} if face is Face.SENTINEL else frozenset()
+        scope = choose_scope(text, allowed) if text is not None else client.scope | implied
     except TokenRequestRefused as refused:
         detail = {"expected": " ".join(sorted(allowed)), "got": text or ""}
         raise AuthorizeRefused(refused.error, refused.description, refused.reason, detail) from refused
-    if face is Face.SENTINEL:  # every answer there has an ID token, whatever its clients ask for
-        scope |= allowed & {OPENID}
-    if "id_token" in response_type and OPENID not in scope:
+    if face is Face.OIDC and "id_token" in response_type and OPENID not in scope:
         raise AuthorizeRefused("invalid_scope", "An id_token needs the scope openid.", "openid_missing")
     # OpenID Connect Core 1.0 §11: without a code there is nothing to be offline with.
     return scope if response_type == CODE else scope - {OFFLINE}

@@ -183,11 +183,17 @@ def refusal_of(findings: Iterable[tuple[str, str]]) -> RegistrationRefused:
     errors = list(findings)
     about_redirects = any(path.split("/")[1:2] == ["redirect_uris"] for path, _ in errors)
     word = "invalid_redirect_uri" if about_redirects else "invalid_client_metadata"
-    sentences = [message.replace("entry_uri", _ENTRY) for _, message in errors]
+    sentences = [_sentence(path, message) for path, message in errors]
     return RegistrationRefused(word, "; ".join(sentences) or "The metadata cannot be registered.")
 
 
 # Parts
+
+
+def _sentence(path: str, message: str) -> str:
+    """A finding in the words of client metadata, with the member that it is about."""
+    member = (path.split("/")[1:] or [""])[0].replace("~1", "/").replace("~0", "~")
+    return (message if member in message else f"{member}: {message}").replace("entry_uri", _ENTRY)
 
 
 def _is_tagged(name: str) -> bool:

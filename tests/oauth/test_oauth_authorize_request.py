@@ -74,6 +74,17 @@ async def test_the_old_path_answers_without_iss_and_takes_the_whole_scope_of_the
     assert (grant["face"], grant["scope"]) == ("sentinel", "msg.consumer openid")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_old_path_gives_the_scope_that_is_named_and_no_other(stage: Stage) -> None:
+    app = await stage.install(**IMPLICIT)
+    await allow(stage, app)
+    await _switch_implicit_on(stage)
+    wanted = {"response_type": "id_token token", "nonce": "n", "scope": "msg.consumer"}
+    answer = await ask(stage, app, face="sentinel", bearers=[await log_in(stage)], changes=wanted)
+    assert landed(answer).fields["scope"] == "msg.consumer"
+    assert "id_token" in landed(answer).fields
+
+
 @pytest.mark.parametrize("face", ["oidc", "sentinel"])
 async def test_a_form_that_is_posted_is_answered_by_a_redirect_that_posts_nothing(stage: Stage, face: FaceName) -> None:
     app = await stage.install()

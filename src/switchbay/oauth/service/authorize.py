@@ -18,7 +18,7 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError, Kind
 from switchbay.oauth.browser import BrowserSession
-from switchbay.oauth.domain import Code, Face, Grant, KeyPurpose, Policy, Version, digest
+from switchbay.oauth.domain import Code, Face, Grant, KeyPurpose, Version, digest
 from switchbay.oauth.protocol import app_token
 from switchbay.oauth.protocol.oauth_response_modes import FormPost, Redirect, ResponseMode, send
 from switchbay.oauth.protocol.oidc_interaction import (
@@ -43,10 +43,10 @@ from switchbay.oauth.protocol.rfc6749_authorization import (
     choose_mode,
 )
 from switchbay.oauth.protocol.rfc7515_signature import TokenRefused
-from switchbay.oauth.protocol.rfc9207_issuer import issuer_of, signed_by
+from switchbay.oauth.protocol.rfc9207_issuer import signed_by
 from switchbay.oauth.service.consents import Consents, remember
 from switchbay.oauth.service.keyring import KeyRing
-from switchbay.oauth.service.minting import AccessDraft, Minter
+from switchbay.oauth.service.minting import AccessDraft, Minter, PolicyBook, issuer_of
 from switchbay.oauth.service.refusals import RefusalLog
 from switchbay.oauth.store.codes import insert_code
 from switchbay.oauth.store.consents import EVERYBODY, Consent, find_consented_scope
@@ -105,14 +105,6 @@ class ClientDirectory(Protocol):
 
     async def find_client(self, account_id: str, client_id: str) -> Client | None:
         """The installed application with this client id, enabled or not."""
-        ...
-
-
-class PolicyBook(Protocol):
-    """Where an account's decisions about its authorization server are found."""
-
-    async def get(self, account_id: str) -> Policy:
-        """The policy, at most two seconds old."""
         ...
 
 

@@ -76,10 +76,11 @@ class _Shelf(Generic[T]):
     def _load(self, address: str) -> Coroutine[None, None, _Kept[T]]:
         async def load() -> _Kept[T]:
             at = self._clock.monotonic()
+            kept: _Kept[T]
             try:
                 kept = _Kept(at, await self._fetch(address), None)
             except UpstreamTrouble as trouble:
-                kept = _Kept[T](at, None, trouble)
+                kept = _Kept(at, None, trouble)
             self._kept.put(address, kept)
             return kept
 
@@ -89,8 +90,9 @@ class _Shelf(Generic[T]):
 class Providers:
     """Asks other providers, through the one door for outbound calls."""
 
-    def __init__(self, clock: Clock, egress: Egress) -> None:
+    def __init__(self, clock: Clock, egress: Egress, *, response_seconds: float = _RESPONSE_SECONDS) -> None:
         self._egress = egress
+        self._response_seconds = response_seconds
         self._documents: _Shelf[Provider] = _Shelf(clock, self._fetch_document)
         self._key_sets: _Shelf[tuple[ClientKey, ...]] = _Shelf(clock, self._fetch_keys)
         self._under_way = 0
@@ -131,7 +133,7 @@ class Providers:
             headers,
             body,
             connect_seconds=_CONNECT_SECONDS,
-            response_seconds=_RESPONSE_SECONDS,
+            response_seconds=self._response_seconds,
             response_bytes=LARGEST_ANSWER,
         )
         return read_tokens(*_whole(outcome, "token"))
@@ -153,7 +155,7 @@ class Providers:
             url,
             [*_JSON_WANTED, *bearer],
             connect_seconds=_CONNECT_SECONDS,
-            response_seconds=_RESPONSE_SECONDS,
+            response_seconds=self._response_seconds,
             response_bytes=LARGEST_ANSWER,
         )
         status, body = _whole(outcome, what)

@@ -19,9 +19,12 @@ from support.authorize_requests import (
     landed,
     log_in,
     parameters_of,
+    path_of,
 )
-from support.oauth_stage import CALLBACK, ISSUER, Stage
+from support.browser import Browser
+from support.oauth_stage import ACCOUNT, CALLBACK, ISSUER, Stage
 from switchbay.kit.errors import AppError, Kind
+from switchbay.oauth.browser import sessions_cookie
 from switchbay.oauth.domain import Policy, digest
 from switchbay.oauth.protocol import rfc7636_pkce
 from switchbay.oauth.tables import codes, grants
@@ -229,13 +232,35 @@ async def test_a_repeated_parameter_that_says_whom_to_answer_gets_a_page(stage: 
         assert "parameter_repeated" in answer.text
 
 
+@pytest.mark.parametrize("face", ["oidc", "sentinel"])
+async def test_a_form_of_another_site_finds_the_user_logged_in(stage: Stage, face: FaceName) -> None:
+    """The browser sends no SameSite=Lax cookie with it, and does with the redirect that answers it."""
+    app = await stage.install()
+    await allow(stage, app)
+    browser = Browser(stage.http)
+    browser.jar.store(f"{sessions_cookie(ACCOUNT)}={await log_in(stage)}; Path=/; Secure; SameSite=Lax", ISSUER)
+    values = dict(parameters_of(app, {"state": "a b&c=d\r\n\u00e4"}))
+    page = await browser.post(path_of(face), values, from_site="https://app.example.com")
+    assert page.answer_parameters.keys() - {"iss"} == {"code", "state"}
+    assert page.answer_parameters["state"] == "a b&c=d\r\n\u00e4"
+    assert [answer.status_code for answer in browser.trail] == [303, 302]
+
+
+async def test_a_form_without_cookies_that_is_too_long_for_a_query_is_answered_all_the_same(stage: Stage) -> None:
+    app = await stage.install()
+    form = urlencode(parameters_of(app, {"prompt": "none", "state": None})) + "&state=" + "(" * 4_000
+    answer = await ask_raw(stage, form, method="POST")
+    assert landed(answer).fields["error"] == "login_required"
+    assert landed(answer).fields["state"] == "(" * 4_000
+
+
 async def test_a_parameter_in_the_query_and_in_the_form_counts_as_repeated(stage: Stage) -> None:
     app = await stage.install()
     form = urlencode(parameters_of(app, {}))
     answer = await stage.http.post(
         "/oidc/4711001/authorize?state=other",
         content=form,
-        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        headers={"Content-Type": "application/x-www-form-urlencoded", "Cookie": "__Host-switchbay_4711001="},
     )
     fields = landed(answer).fields
     assert (fields["error"], "state" in fields) == ("invalid_request", False)

@@ -1,10 +1,12 @@
 """The authorization endpoint over HTTP, on both faces: read the request, ask the service, send the answer.
 
 RFC 6749 §3.1: GET with the query, POST with a form. The answer to a GET is a 302, as existing clients expect; that to a
-POST a 303, so that no browser posts anything to the client (RFC 9700 §4.12).
+POST a 303, so that no browser posts anything to the client (RFC 9700 §4.12). With a form that another site sends a
+browser gives no cookies of ours (SameSite=Lax), so it looks logged out: it is sent here once more, by GET.
 """
 
 from typing import Final
+from urllib.parse import urlencode
 
 import structlog
 from starlette.requests import Request
@@ -14,7 +16,8 @@ from starlette.routing import BaseRoute, Route
 from switchbay.infra.machine import Clock
 from switchbay.infra.web import client_address, read_body, retry_headers
 from switchbay.kit.errors import AppError, Kind
-from switchbay.oauth.browser import Browser
+from switchbay.kit.ids import is_account_id
+from switchbay.oauth.browser import MARK_COOKIE, Browser, sessions_cookie
 from switchbay.oauth.domain import Face, Version
 from switchbay.oauth.pages import render, render_form_post
 from switchbay.oauth.protocol.oauth_response_modes import FormPost, Redirect
@@ -31,6 +34,7 @@ from switchbay.oauth.transactions import Transaction, Transactions
 MOST_BYTES: Final = 8_192
 """Of a query, and of a body. What is longer would not travel through the pages of login and consent either."""
 REDIRECT_HEADERS: Final = {"Cache-Control": "no-store", "Pragma": "no-cache", "Referrer-Policy": "no-referrer"}
+_PATHS: Final = {Face.SENTINEL: "/sentinel/api/account/{account}/authorize", Face.OIDC: "/oidc/{account}/authorize"}
 _log = structlog.get_logger("oauth")
 
 
@@ -55,8 +59,8 @@ def routes(authorize: Authorize, browser: Browser, transactions: Transactions, c
         return await answer(request, Face.OIDC)
 
     return [
-        Route("/sentinel/api/account/{account}/authorize", on_sentinel, methods=["GET", "POST"]),
-        Route("/oidc/{account}/authorize", on_oidc, methods=["GET", "POST"]),
+        Route(_PATHS[Face.SENTINEL], on_sentinel, methods=["GET", "POST"]),
+        Route(_PATHS[Face.OIDC], on_oidc, methods=["GET", "POST"]),
     ]
 
 
@@ -70,6 +74,10 @@ async def _handle(
 ) -> Response:
     account_id: str = request.path_params["account"]
     parameters = await _read_parameters(request)
+    if request.method == "POST" and is_account_id(account_id) and not _has_cookies(request, account_id):
+        repeated = f"{_PATHS[face].format(account=account_id)}?{urlencode(parameters)}"
+        if len(repeated) <= MOST_BYTES:
+            return redirect(request, repeated)
     asked_at = clock.now_ms()
     version = _version(face, parameters)
     sessions = await browser.all_sessions(request, account_id)
@@ -116,6 +124,10 @@ def redirect(request: Request, uri: str) -> Response:
 def render_error(status: int, code: str, message: str) -> Response:
     """The page for a request that cannot be answered to anybody else."""
     return render("error", status, title="This does not work", message=message, advice="", code=code)
+
+
+def _has_cookies(request: Request, account_id: str) -> bool:
+    return MARK_COOKIE in request.cookies or sessions_cookie(account_id) in request.cookies
 
 
 async def _read_parameters(request: Request) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.apps_house import BRAND, CONTENT_EVENT, INSTALLATIONS, OTHER_BRAND, AppsHouse, connector
+from support.apps_house import BRAND, CONTENT_EVENT, EMPTY, INSTALLATIONS, OTHER_BRAND, AppsHouse, connector
 from switchbay.accounts.public import OPERATOR, AccountChange
 from switchbay.apps.domain.secrets import digest_of
 from switchbay.apps.tables import app_installations, app_secrets
@@ -287,7 +287,7 @@ async def test_a_broken_manifest_is_refused_with_the_whole_report(house: AppsHou
     errors = {(issue["code"], issue["path"]) for issue in report["issues"] if issue["severity"] == "error"}
     assert errors == {("required", "/client_name"), ("unknown_scope", "/scope"), ("too_long", "/description")}
     assert "swordfish" not in answer.text
-    assert await house.state() == [[], [], []]
+    assert await house.state() == EMPTY
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ async def test_a_broken_manifest_is_refused_with_the_whole_report(house: AppsHou
 async def test_what_is_no_manifest_is_refused(house: AppsHouse, content: bytes) -> None:
     answer = await house.call("POST", "", content=content)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "manifest_invalid")
-    assert await house.state() == [[], [], []]
+    assert await house.state() == EMPTY
 
 
 async def test_a_manifest_above_256_kib_is_too_large(house: AppsHouse) -> None:
@@ -321,7 +321,7 @@ async def test_a_manifest_above_256_kib_is_too_large(house: AppsHouse) -> None:
 async def test_a_name_that_no_database_takes_is_refused(house: AppsHouse, value: str) -> None:
     answer = await house.call("POST", "", connector(client_name=value))
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "manifest_invalid")
-    assert await house.state() == [[], [], []]
+    assert await house.state() == EMPTY
 
 
 async def test_a_nul_in_a_member_that_is_only_kept_comes_back(house: AppsHouse) -> None:
@@ -369,7 +369,7 @@ async def test_other_methods_are_refused_with_the_revision(house: AppsHouse, met
 async def test_an_override_that_means_nothing_is_refused(house: AppsHouse) -> None:
     answer = await house.call("POST", "", connector(), headers={"X-HTTP-Method-Override": "TRACE"})
     assert answer.status_code == 405
-    assert await house.state() == [[], [], []]
+    assert await house.state() == EMPTY
 
 
 class Unreadable(AsyncIterator[bytes]):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.apps_house import BRAND, CONTENT_EVENT, MANAGEMENT, OTHER_BRAND, AppsHouse, connector
+from support.apps_house import BRAND, CONTENT_EVENT, EMPTY, MANAGEMENT, OTHER_BRAND, AppsHouse, connector
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 EXAMPLE = """{
@@ -70,7 +70,7 @@ async def test_an_unfilled_placeholder_is_refused_with_its_place(house: AppsHous
     assert answer.status_code == 400
     (issue,) = [issue for issue in answer.json()["error"]["detail"]["report"]["issues"] if issue["severity"] == "error"]
     assert (issue["code"], issue["line"], issue["fix"]) == ("unfilled_placeholder", 4, {"variable": "DOMAIN"})
-    assert await house.state() == [[], [], []]
+    assert await house.state() == EMPTY
 
 
 @pytest.mark.parametrize("query", ["set=DOMAIN", "set==x", "&".join(f"set=A{turn}=x" for turn in range(101))])

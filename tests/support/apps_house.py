@@ -28,6 +28,10 @@ INSTALLATIONS = f"/api/account/{BRAND}/configuration/app-install/installations"
 MANAGEMENT = f"/switchbay/v1/accounts/{BRAND}/apps"
 CONTENT_EVENT = "ms.MessagingEventNotification.ContentEvent"
 
+_TABLES = (app_installations, app_secrets, app_ended_secrets, app_logos)
+EMPTY: Sequence[Sequence[Mapping[str, Any]]] = [[] for _ in _TABLES]
+"""What the room stores before the first app."""
+
 CONNECTOR: Mapping[str, Any] = {
     "client_name": "com.example.connector",
     "display_name": "Example connector",
@@ -119,7 +123,7 @@ class AppsHouse:
 
     async def state(self) -> list[Sequence[Mapping[str, Any]]]:
         """All that the room stores, to prove that a refused request changed nothing."""
-        return [await self.rows(table) for table in (app_installations, app_secrets, app_ended_secrets, app_logos)]
+        return [await self.rows(table) for table in _TABLES]
 
 
 def platform(apps: Apps, accounts: Accounts) -> web.Application:

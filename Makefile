@@ -1,6 +1,6 @@
 # The commands of this repository. "make demo" and "make test" are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format audit soak bench lock clean
+.PHONY: help setup demo test check browsers lint types format audit soak bench lock clean
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
@@ -23,6 +23,10 @@ check: .venv/.ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term:skip-covered $(ARGS)
 	@tools/coverage_of_changes.sh
 	@$(MAKE) --no-print-directory audit
+
+browsers: .venv/.ready ## Test the pages that people see in Chromium
+	@tools/browsers.sh
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 lint: .venv/.ready ## Check style, format and the order of the rooms
 	$(BIN)/ruff check .
@@ -50,6 +54,8 @@ lock: .venv/.ready ## Renew the lock files (needs uv)
 		pyproject.toml -o requirements.lock
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		pyproject.toml --group dev -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--constraint requirements-dev.lock pyproject.toml --group browser -o requirements-browser.lock
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .demo var .coverage* coverage.xml .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -561,7 +561,7 @@ async def test_every_step_keeps_others_out(stage: Stage, browser: Browser) -> No
         if answer.status_code == 200:
             policy = answer.headers["content-security-policy"]
             assert "frame-ancestors 'none'" in policy
-            assert "form-action 'self' https://app.example.com;" in policy
+            assert "form-action 'self' https:;" in policy
             assert answer.headers["x-frame-options"] == "DENY"
 
 

@@ -168,7 +168,7 @@ async def test_without_an_id_token_the_person_is_asked_and_may_stay(
     assert (page.status, page.heading) == (200, "Log out?")
     assert "Example web application asks to log you out" in page.text
     assert "Logged in here: agent." in page.text
-    assert "form-action 'self' https://app.example.com;" in page.answer.headers["content-security-policy"]
+    assert "form-action 'self' https:;" in page.answer.headers["content-security-policy"]
     assert await live_sessions(stage) == 1
     page = await browser.submit(press="Log out")
     assert page.left_for == f"{LEFT}&state=s"

@@ -131,20 +131,20 @@ def test_every_field_that_people_fill_in_has_a_label_and_says_what_belongs_there
 @pytest.mark.parametrize(
     ("leads_to", "sources"),
     [
-        ("https://app.example.com/callback?x=1", "'self' https://app.example.com"),
-        ("https://app.example.com:8443/callback", "'self' https://app.example.com:8443"),
-        ("http://127.0.0.1:4000/callback", "'self' http://127.0.0.1:4000"),
-        ("http://[::1]:4000/callback", "'self' http:"),
+        ("https://app.example.com/callback?x=1", "'self' https:"),
+        ("HTTPS://app.example.com:8443/callback", "'self' https:"),
+        ("http://127.0.0.1:4000/callback", "'self' http: https:"),
         ("com.example.app:/callback", "'self' com.example.app:"),
         ("https://app.example.com; script-src *@evil/", "'self' https:"),
-        ("https://a b/", "'self' https:"),
+        ("x; script-src *:/", "'self'"),
         ("javascript:alert(1)", "'self'"),
+        ("JavaScript:alert(1)", "'self'"),
         ("data:text/html,x", "'self'"),
         ("no address", "'self'"),
-        ("https://[broken", "'self' https:"),
+        (":", "'self'"),
     ],
 )
-def test_a_form_may_lead_to_the_apps_address_and_nowhere_else(leads_to: str, sources: str) -> None:
+def test_a_form_may_lead_to_addresses_like_the_apps_and_to_no_other_kind(leads_to: str, sources: str) -> None:
     response = pages.render("cookies", leads_to=leads_to)
     assert policy_of(response)["form-action"] == sources
     assert len(response.headers["content-security-policy"].split("; ")) == 6
@@ -169,7 +169,7 @@ def test_the_form_of_an_answer_sends_itself_by_the_one_script_that_the_policy_al
     digest = base64.b64encode(hashlib.sha256(scripts[0]).digest()).decode()
     policy = policy_of(response)
     assert policy["script-src"] == f"'sha256-{digest}'"
-    assert policy["form-action"] == "https://app.example.com"
+    assert policy["form-action"] == "https:"
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cache-control"] == "no-store"
 

@@ -1,10 +1,11 @@
 """Renders pages: HTML that needs no script, with the headers that keep other sites and injected text out.
 
 Every text is escaped by the templates. The policy (Content Security Policy Level 3) allows nothing but the one inline
-stylesheet, pictures and forms of this server, and the address that a form leads to in the end: browsers apply
-``form-action`` to the redirects that answer a form too, so the app's redirect URI has to be named. A page on the way
-back to an app stays connected to the window that opened it, for apps that log their users in in a second window; the
-others are cut off from it.
+stylesheet, pictures and forms of this server, and redirects to where a form leads in the end: Chromium applies
+``form-action`` to every redirect that follows a form, those of the app itself included, and many apps lead on to
+another of their sites; so it names the scheme of the app's redirect URI and no host. A page on the way back to an app
+stays connected to the window that opened it, for apps that log their users in in a second window; the others are cut
+off from it.
 """
 
 import base64
@@ -14,7 +15,6 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _HERE = "switchbay.oauth.pages"
-_HOST = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _NEVER = frozenset({"javascript", "data", "blob", "vbscript", "file", "filesystem", "about", "view-source"})
 _SEND_FORM = "document.forms[0].submit()"
@@ -117,17 +116,9 @@ def _hash(text: str) -> str:
 
 
 def _form_sources(address: str | None) -> tuple[str, ...]:
-    """What names an address in ``form-action``: its origin, or its scheme where the grammar knows no such origin."""
-    if address is None:
-        return ()
-    scheme, separator, _ = address.partition(":")
+    """What ``form-action`` must name besides this server, for a form that ends at this address."""
+    scheme, separator, _ = (address or "").partition(":")
     scheme = scheme.lower()
     if not separator or not _SCHEME.fullmatch(scheme) or scheme in _NEVER:
         return ()
-    try:
-        authority = urlsplit(address).netloc
-    except ValueError:
-        authority = ""
-    if scheme in {"http", "https"} and _HOST.fullmatch(authority):
-        return (f"{scheme}://{authority}",)
-    return (f"{scheme}:",)
+    return ("http:", "https:") if scheme == "http" else (f"{scheme}:",)

@@ -113,7 +113,7 @@ async def test_an_assertion_as_authlib_makes_it_is_believed(stage: Stage) -> Non
         client_name="com.example.key", token_endpoint_auth_method="private_key_jwt", jwks=public_set(RSA)
     )
     stage.clock.at_ms = SystemClock().now_ms()  # Authlib signs by the machine's clock
-    assertion = private_key_jwt_sign(RSA.as_pem(private=True), app.client_id, ORIGIN + TOKEN)
+    assertion = private_key_jwt_sign(RSA, app.client_id, ORIGIN + TOKEN)
     answer = await stage.http.post(TOKEN, data={**GRANT, **form(assertion)})
     assert (answer.status_code, answer.json()["scope"]) == (200, "msg.consumer")
 

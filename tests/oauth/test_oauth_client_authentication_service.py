@@ -142,6 +142,26 @@ async def test_whoever_is_not_the_client_gets_one_answer_after_one_comparison(
     assert (refused.reason, refused.client_id) == (reason, known)
 
 
+async def test_a_client_that_is_found_costs_the_look_up_of_one_that_is_not(
+    clients: ClientAuthentication, directory: Directory
+) -> None:
+    wrong = [{**SECRET, "client_secret": "wrong"}, {"client_id": CLIENT_ID}, assertion(), assertion(OTHER_RSA)]
+    for place, parameters in enumerate(wrong):
+        if place == len(wrong) - 1:
+            by_key(directory, RSA)
+        directory.asked.clear()
+        await refuse(clients, parameters)
+        [mine, nobody] = directory.asked
+        assert (mine, directory.clients.get(nobody)) == ((ACCOUNT, CLIENT_ID), None)
+
+
+async def test_the_right_credentials_cost_one_look_up(clients: ClientAuthentication, directory: Directory) -> None:
+    await ask(clients, SECRET)
+    by_key(directory, RSA)
+    await ask(clients, assertion())
+    assert directory.asked == [(ACCOUNT, CLIENT_ID)] * 2
+
+
 @pytest.mark.parametrize("registered", ["private_key_jwt", "none"])
 async def test_a_client_registered_for_another_way_cannot_use_its_secret(
     clients: ClientAuthentication, directory: Directory, registered: str

@@ -32,6 +32,7 @@ from switchbay.oauth.store.assertions import use_assertion
 
 _SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 _ASSERTION_METHODS: Final = frozenset({"private_key_jwt"})
+_NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _NO_CREDENTIALS: Final = "The request carries no credentials, and the client is not a public one."
 
 
@@ -62,9 +63,9 @@ class AuthenticatedClient:
 class ClientAuthentication:
     """Authenticates the clients of every account.
 
-    An unknown account, an unknown client and wrong credentials are one answer, after the same comparisons; which it was
-    stands in the refusal's ``reason``, for logs. A client registered for ``private_key_jwt`` or as a public one
-    authenticates that way only; the two ways to send a secret are one, as existing clients mix them.
+    An unknown account, an unknown client and wrong credentials are one answer, after the same comparisons and look-ups;
+    which it was stands in the refusal's ``reason``. A client registered for ``private_key_jwt`` or as a public
+    one authenticates that way only; the two ways to send a secret are one, as existing clients mix them.
     """
 
     def __init__(self, db: Database, clock: Clock, apps: ClientDirectory, egress: Egress) -> None:
@@ -99,6 +100,10 @@ class ClientAuthentication:
     async def _find(self, account_id: str, client_id: str) -> Client | None:
         return await self._apps.find_client(account_id, client_id) if is_account_id(account_id) else None
 
+    async def _burn_look_up(self, account_id: str) -> None:
+        """The work of finding a client that does not exist, which no cache spares, for one that was found."""
+        await self._apps.find_client(account_id, _NOBODY)
+
     async def _check_secret(self, account_id: str, presented: Presented) -> AuthenticatedClient:
         secret = presented.client_secret.reveal()
         client = await self._find(account_id, presented.client_id) if presented.plausible else None
@@ -107,9 +112,11 @@ class ClientAuthentication:
             raise invalid_client("client_unknown")
         if client.token_endpoint_auth_method not in _SECRET_METHODS:
             await self._apps.burn_secret_check(secret)
+            await self._burn_look_up(account_id)
             raise _method_wrong(client, presented.method)
         found = await self._apps.match_secret(client, secret)
         if not found.valid:
+            await self._burn_look_up(account_id)
             raise _secret_wrong(client, presented.method, found)
         return AuthenticatedClient(client, presented.method)
 
@@ -118,6 +125,7 @@ class ClientAuthentication:
         if client is None:
             raise invalid_client("client_unknown", _NO_CREDENTIALS)
         if not client.is_public:
+            await self._burn_look_up(account_id)
             refused = invalid_client("credentials_missing", _NO_CREDENTIALS)
             raise refused.about(client.client_id, expected=client.token_endpoint_auth_method, got="none")
         return AuthenticatedClient(client, "none")
@@ -137,11 +145,13 @@ class ClientAuthentication:
             raise invalid_client("client_unknown")
         if client.token_endpoint_auth_method not in _ASSERTION_METHODS:
             burn_signature_check(assertion)
+            await self._burn_look_up(account_id)
             raise _method_wrong(client, "private_key_jwt")
         try:
             await self._verify(client, assertion)
             accepted = judge_claims(assertion, client.client_id, audiences, self._clock.now_ms())
         except AssertionRefused as refused:
+            await self._burn_look_up(account_id)
             raise invalid_client(refused.reason).about(client.client_id, **refused.detail) from refused
         jti_hash = hashlib.sha256(accepted.jti.encode()).digest()
 

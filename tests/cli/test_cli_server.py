@@ -398,6 +398,34 @@ def test_session_that_the_server_ended_already_is_forgotten(runner: CliRunner, a
     assert load_sessions() == []
 
 
+def test_registration_tokens_are_made_listed_and_revoked(admin: User, bay: Bay) -> None:
+    made = admin.json("registration", "token", "team A", "--uses", "2", "--days", "30")
+    assert made["expires_at"] - made["created_at"] == 30 * 86_400_000
+    people = admin.run("registration", "list").stdout
+    assert "team A" in people
+    assert made["token"] not in people
+    shown = {name: value for name, value in made.items() if name != "token"}
+    assert admin.json("registration", "list")["items"] == [shown]
+
+    register = f"{bay.address}/oidc/demo/register"
+    metadata = {"redirect_uris": ["https://app.example.org/callback"]}
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    trust = ssl_context_for_client(authority_file(bay.data_dir))
+    registered = httpx.post(register, json=metadata, headers=bearer, verify=trust)
+    assert registered.status_code == 201, registered.text
+    assert admin.json("registration", "list")["items"][0]["uses_left"] == 1
+
+    assert admin.run("registration", "revoke", made["token_id"]).exit_code == 2
+    assert admin.json("registration", "revoke", made["token_id"], "--yes") == {
+        "token_id": made["token_id"],
+        "revoked": True,
+    }
+    assert httpx.post(register, json=metadata, headers=bearer, verify=trust).status_code == 401
+    refused = admin.run("registration", "revoke", made["token_id"], "--yes")
+    assert (refused.exit_code, "(registration_token_unknown)" in refused.stderr) == (4, True)
+    assert admin.run("apps", "uninstall", registered.json()["client_id"], "--yes").exit_code == 0
+
+
 def test_agent_may_not_see_apps(agent: User) -> None:
     result = agent.run("apps", "list", "--json")
     assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (3, "role_missing")

@@ -7,7 +7,7 @@ from switchbay.infra.machine import ManualClock
 from switchbay.oauth.domain import Algorithm, KeyPurpose, Policy
 from switchbay.oauth.service.policies import Policies
 
-KEYS, ROTATE, POLICY = "/oauth/keys", "/oauth/keys/rotate", "/oauth/policy"
+KEYS, ROTATE, POLICY = "/keys", "/keys/rotate", "/oauth-policy"
 DEFAULTS = {"implicit_enabled": False, "token_algorithm": "RS256", "resources": [], "registration": "token"}
 
 

@@ -46,14 +46,14 @@ class RotationIn(BaseModel):
 
 
 def router(keys: KeyRing, accounts: Accounts) -> APIRouter:
-    """Routes under ``/accounts/{account}/oauth/keys``; each needs the bearer of an administrator."""
+    """Routes under ``/accounts/{account}/keys``; each needs the bearer of an administrator."""
 
     async def admitted(request: Request, account: str) -> Actor:
         principal = await accounts.authenticate(account, request.headers.get("authorization"))
         require(principal, Role.ADMIN)
         return actor_of(principal, client_address(request))
 
-    api = APIRouter(prefix="/accounts/{account}/oauth/keys", tags=["authorization"])
+    api = APIRouter(prefix="/accounts/{account}/keys", tags=["authorization"])
 
     @api.get("", dependencies=[Depends(admitted)])
     async def list_keys(account: str) -> KeysOut:

@@ -34,14 +34,14 @@ class PolicyPatch(BaseModel):
 
 
 def router(policies: Policies, accounts: Accounts) -> APIRouter:
-    """Routes under ``/accounts/{account}/oauth/policy``; each needs the bearer of an administrator."""
+    """Routes under ``/accounts/{account}/oauth-policy``; each needs the bearer of an administrator."""
 
     async def admitted(request: Request, account: str) -> Actor:
         principal = await accounts.authenticate(account, request.headers.get("authorization"))
         require(principal, Role.ADMIN)
         return actor_of(principal, client_address(request))
 
-    api = APIRouter(prefix="/accounts/{account}/oauth/policy", tags=["authorization"])
+    api = APIRouter(prefix="/accounts/{account}/oauth-policy", tags=["authorization"])
 
     @api.get("", dependencies=[Depends(admitted)])
     async def get_policy(account: str) -> PolicyOut:

@@ -33,7 +33,7 @@ IMPLICIT: Mapping[str, Any] = {"response_types": ["code", "token", "id_token", "
 
 
 async def _switch_implicit_on(stage: Stage) -> None:
-    answer = await stage.manage("PATCH", "/oauth/policy", {"implicit_enabled": True})
+    answer = await stage.manage("PATCH", "/oauth-policy", {"implicit_enabled": True})
     assert answer.status_code == 200, answer.text
 
 
@@ -302,7 +302,7 @@ async def test_unknown_parameters_and_empty_ones_are_ignored(stage: Stage) -> No
 async def test_a_resource_that_the_account_has_is_kept_with_the_grant(stage: Stage) -> None:
     app = await stage.install()
     await allow(stage, app)
-    answer = await stage.manage("PATCH", "/oauth/policy", {"resources": ["https://api.example.com/"]})
+    answer = await stage.manage("PATCH", "/oauth-policy", {"resources": ["https://api.example.com/"]})
     assert answer.status_code == 200, answer.text
     wanted = [ISSUER, "https://api.example.com/", ISSUER]
     answer = await ask(stage, app, bearers=[await log_in(stage)], changes={"resource": wanted})

@@ -73,7 +73,8 @@ def rotation_under_way(not_after: int) -> AppError:
 
 def rotation_absent() -> AppError:
     """There is no rotation to finish."""
-    return AppError(Kind.CONFLICT, "rotation_absent", "The app has only one valid primary secret; no rotation is under way.")
+    message = "The app has only one valid primary secret; no rotation is under way."
+    return AppError(Kind.CONFLICT, "rotation_absent", message)
 
 
 def secret_unknown() -> AppError:

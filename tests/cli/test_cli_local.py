@@ -4,15 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
 from switchbay.cli.configuration import load_settings
 from switchbay.cli.local import open_accounts
 from switchbay.cli.main import app
 from switchbay.cli.servers import run_async
+from switchbay.infra.db import open_database
 from switchbay.kit.errors import AppError
 from switchbay.kit.secret import Secret
+from switchbay.oauth.domain import Face, Grant
+from switchbay.oauth.store.grants import insert_grant
+from switchbay.oauth.tables import grants
 
 
 class Host:
@@ -232,3 +238,76 @@ def test_unusable_database_is_told_in_one_line_without_its_password(
     result = Host(runner, tmp_path).run("init", "--database-url", url)
     assert result.exit_code in {1, 6}
     assert (result.stderr.count("\n"), "s3cret" in result.output) == (1, False)
+
+
+def test_second_factor_is_set_up_confirmed_and_removed(host: Host) -> None:
+    host.json("user", "create", "demo", "anna", "--role", "agent", "--password-stdin", stdin="a good password\n")
+    assert host.json("user", "second-factor", "show", "demo", "anna") == {"state": "none"}
+    made = host.json("user", "second-factor", "begin", "demo", "ANNA")
+    assert made["uri"].startswith(f"otpauth://totp/demo:anna?secret={made['secret']}")
+    totp = pyotp.TOTP(made["secret"])
+    wrong = "000000" if totp.now() != "000000" else "000001"
+    refused = host.run("user", "second-factor", "confirm", "demo", "anna", wrong)
+    assert (refused.exit_code, "(second_factor_refused)" in refused.stderr) == (3, True)
+    assert host.can_log_in("anna", "a good password")
+    confirmed = host.json("user", "second-factor", "confirm", "demo", "anna", totp.now())
+    assert len(confirmed["recovery_codes"]) == 10
+    assert host.json("user", "second-factor", "show", "demo", "anna")["state"] == "confirmed"
+    with pytest.raises(AppError) as missing:
+        host.can_log_in("anna", "a good password")
+    assert missing.value.code == "second_factor_missing"
+    again = host.run("user", "second-factor", "begin", "demo", "anna")
+    assert (again.exit_code, "(second_factor_exists)" in again.stderr) == (5, True)
+    assert host.run("user", "second-factor", "remove", "demo", "anna").exit_code == 0
+    assert host.can_log_in("anna", "a good password")
+    assert host.run("user", "second-factor", "remove", "demo", "anna").exit_code == 4
+    assert ("operator", "user.second_factor_remove") in host.audited()
+
+
+def test_host_without_the_master_key_sets_up_no_second_factor_and_makes_no_key(host: Host) -> None:
+    (host.data_dir / "master.key").rename(host.data_dir / "elsewhere.key")
+    assert host.run("user", "list", "demo").exit_code == 0
+    refused = host.run("user", "second-factor", "begin", "demo", "admin")
+    assert (refused.exit_code, "(master_key_missing)" in refused.stderr) == (1, True)
+    assert not (host.data_dir / "master.key").exists()
+
+
+@pytest.mark.parametrize("command", ["set-password", "disable"])
+def test_what_apps_were_given_ends_with_the_sessions_that_a_command_ends(host: Host, command: str) -> None:
+    host.json("user", "create", "demo", "anna", "--role", "agent", "--password-stdin", stdin="a good password\n")
+    at = 1_700_000_000_000
+    settings = load_settings(data_dir=host.data_dir)
+
+    async def sign_on() -> None:
+        async with open_accounts(settings) as accounts:
+            opened = await accounts.login("demo", "anna", Secret("a good password"), "192.0.2.1")
+        db = await open_database(settings.database_address, connections=1)
+        scope = {"openid", "offline_access"}
+        grant = Grant(
+            account_id="demo",
+            grant_id="g1",
+            client_id="c1",
+            user_id=opened.principal.user_id,
+            session_id=opened.principal.session_id,
+            face=Face.OIDC,
+            scope=frozenset(scope),
+            resources=(),
+            auth_time=at,
+            amr=("pwd",),
+            created_at=at,
+            expires_at=at * 2,
+        )
+        await db.write(lambda tx: insert_grant(tx, grant))
+        await db.close()
+
+    async def reason() -> object:
+        db = await open_database(settings.database_address, connections=1)
+        row = await db.read(lambda tx: tx.fetch_one(sa.select(grants.c.revoked_for)))
+        await db.close()
+        assert row is not None
+        return row[0]
+
+    run_async(sign_on())
+    assert run_async(reason()) is None
+    assert host.run("user", command, "demo", "anna").exit_code == 0
+    assert run_async(reason()) == "session_user"

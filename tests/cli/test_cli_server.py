@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -570,3 +571,49 @@ def test_server_without_tls_starts_and_ends_gracefully(tmp_path: Path, number: s
         assert (told["directory"], told["ca_file"]) == (None, None)
         assert httpx.get(f"{told['address']}/livez", trust_env=False).status_code == 200
         assert server.end(number) == 0, server.errors
+
+
+def test_second_factor_is_asked_for_at_the_login_and_looked_after_by_its_user(admin: User) -> None:
+    admin.json("login")
+    made = admin.json("second-factor", "begin")
+    totp = pyotp.TOTP(made["secret"])
+    now = int(time.time()) // 30
+    codes = admin.json("second-factor", "confirm", totp.generate_otp(now))["recovery_codes"]
+    try:
+        assert len(codes) == 10
+        assert admin.json("second-factor", "show", SWITCHBAY_OTP=codes[0])["recovery_codes_left"] == 9
+        result = admin.run("login")
+        assert (result.exit_code, "(second_factor_missing)" in result.stderr) == (3, True)
+        result = admin.run("login", SWITCHBAY_OTP=codes[0])
+        assert (result.exit_code, "(second_factor_invalid)" in result.stderr) == (3, True)
+        assert admin.run("login", SWITCHBAY_OTP=totp.generate_otp(now + 1)).exit_code == 0
+        more = admin.json("second-factor", "recovery-codes", codes[1], SWITCHBAY_OTP=codes[2])["recovery_codes"]
+        assert not set(more) & set(codes)
+        codes = more
+    finally:
+        assert admin.run("second-factor", "remove", codes[0], SWITCHBAY_OTP=codes[1]).exit_code == 0
+    assert admin.json("second-factor", "show") == {"state": "none"}
+
+
+def test_provider_is_added_changed_tried_and_removed(admin: User) -> None:
+    words = ("--label", "Corp SSO", "--issuer", "https://localhost:1", "--client-id", "bay")
+    added = admin.json("upstream", "add", *words, "--create-role", "agent", "--secret-stdin", stdin="s3cret\n")
+    assert (added["label"], added["create_roles"], added["enabled"]) == ("Corp SSO", ["agent"], True)
+    assert admin.json("upstream", "list") == [added]
+    assert admin.json("upstream", "show", added["upstream_id"]) == added
+    changed = admin.json("upstream", "set", "Corp SSO", "--disable", "--create-none", "--login-claim", "email")
+    assert (changed["enabled"], changed["create_roles"], changed["login_claim"]) == (False, [], "email")
+    tried = admin.run("upstream", "test", "Corp SSO")
+    assert (tried.exit_code, "is not usable" in tried.stdout, "upstream_unreachable" in tried.stdout) == (1, True, True)
+    refused = admin.run("upstream", "unlink", "Corp SSO", "1000001")
+    assert (refused.exit_code, "(upstream_link_unknown)" in refused.stderr) == (4, True)
+    assert admin.run("upstream", "remove", "Nobody").exit_code == 4
+    assert admin.run("upstream", "remove", "Corp SSO").exit_code == 0
+    assert admin.json("upstream", "list") == []
+
+
+def test_provider_without_a_secret_is_not_added(admin: User) -> None:
+    words = ("--label", "Corp SSO", "--issuer", "https://localhost:1", "--client-id", "bay")
+    result = admin.run("upstream", "add", *words)
+    assert (result.exit_code, "(secret_missing)" in result.stderr) == (1, True)
+    assert admin.json("upstream", "list") == []

@@ -15,7 +15,7 @@ import typer
 
 from switchbay.cli.client import Client, is_loopback, segment, server_address
 from switchbay.cli.output import mapping
-from switchbay.cli.passwords import given_password
+from switchbay.cli.passwords import given_code, given_password
 from switchbay.cli.sessions import RememberedSession, load_sessions
 from switchbay.infra.tls import authority_file
 from switchbay.kit.errors import AppError, Kind
@@ -132,15 +132,18 @@ def connected(server: str | None, account: str | None, user: str | None, ca_file
 
 
 def log_in(client: Client, account: str, user: str, password: Secret) -> tuple[str, int]:
-    """Log in; return the bearer and the session's length in milliseconds."""
-    answer = mapping(
-        client.call(
-            "POST",
-            f"/api/account/{segment(account)}/login",
-            query={"v": "1.3"},
-            body={"username": user, "password": password.reveal()},
-        )
-    )
+    """Log in, with the code of the second factor if the user has one; return the bearer and the session's length in
+    milliseconds.
+    """
+    path = f"/api/account/{segment(account)}/login"
+    body: dict[str, JsonValue] = {"username": user, "password": password.reveal()}
+    try:
+        answer = mapping(client.call("POST", path, query={"v": "1.3"}, body=body))
+    except AppError as error:
+        if error.code != "second_factor_missing":
+            raise
+        body["otp"] = given_code(user).reveal()
+        answer = mapping(client.call("POST", path, query={"v": "1.3"}, body=body))
     bearer, lifetime = answer.get("bearer"), str(answer.get("sessionTTl", ""))
     if not isinstance(bearer, str) or not lifetime.isdigit():
         raise AppError(Kind.INTERNAL, "server_answer_malformed", "The server's answer to the login has no bearer.")

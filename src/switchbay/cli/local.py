@@ -1,12 +1,12 @@
 """Commands that work on this host's own database and files, as its operator: folders, schema, the accounts room."""
 
 import getpass
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from switchbay.accounts.public import Accounts, Actor, operator
-from switchbay.infra.db import open_database
+from switchbay.accounts.public import Accounts, Actor, EndedSession, EndReason, operator
+from switchbay.infra.db import Tx, open_database
 from switchbay.infra.db.revision import migrate_in_child
 from switchbay.infra.machine import Randomness, SystemClock
 from switchbay.infra.settings import Settings
@@ -82,12 +82,21 @@ async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
     )
     try:
         accounts = Accounts.from_settings(db, SystemClock(), Randomness(), _open_vault(settings), settings)
+        accounts.on_session_end(_end_what_was_issued)
         try:
             yield accounts
         finally:
             await accounts.stop()
     finally:
         await db.close()
+
+
+async def _end_what_was_issued(tx: Tx, account_id: str, ended: Sequence[EndedSession], reason: EndReason) -> None:
+    """What apps were given in a session ends with it here too; a server tells them within seconds."""
+    # Loaded where sessions end only: it takes a second, and most commands end none.
+    from switchbay.oauth.public import end_what_was_issued  # noqa: PLC0415
+
+    await end_what_was_issued(tx, account_id, ended, reason, Randomness(), SystemClock().now_ms())
 
 
 def this_operator() -> Actor:

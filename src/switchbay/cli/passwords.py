@@ -1,4 +1,7 @@
-"""Where passwords come from: a prompt, standard input, the environment, or made up. Never from an argument."""
+"""Where passwords come from: a prompt, standard input, the environment, or made up. Never from an argument.
+
+And the codes of second factors, which are worth something for half a minute only.
+"""
 
 import os
 import sys
@@ -11,6 +14,7 @@ from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
 
 PASSWORD_VARIABLE = "SWITCHBAY_PASSWORD"  # noqa: S105 - the name of a variable
+CODE_VARIABLE = "SWITCHBAY_OTP"
 _LONGEST_LINE = 4_096
 
 
@@ -43,6 +47,32 @@ def given_password(login_name: str, *, from_stdin: bool = False) -> Secret:
             f"Give the password of {login_name} in {PASSWORD_VARIABLE} or with --password-stdin.",
         )
     return Secret(typer.prompt(f"Password of {login_name}", hide_input=True, err=True))
+
+
+def given_code(login_name: str) -> Secret:
+    """The code of the second factor of a user who logs in: from SWITCHBAY_OTP, or a prompt."""
+    configured = os.environ.get(CODE_VARIABLE)
+    if configured:
+        return Secret(configured)
+    if not is_interactive():
+        raise AppError(
+            Kind.UNAUTHENTICATED,
+            "second_factor_missing",
+            f"Give the code of {login_name}'s second factor, or a recovery code, in {CODE_VARIABLE}.",
+        )
+    return Secret(typer.prompt(f"Code of {login_name}", hide_input=False, err=True))
+
+
+def given_secret(what: str, variable: str, *, from_stdin: bool) -> Secret:
+    """A secret of somebody else's making: from standard input, the environment, or a prompt."""
+    if from_stdin:
+        return _from_stdin()
+    configured = os.environ.get(variable)
+    if configured:
+        return Secret(configured)
+    if not is_interactive():
+        raise AppError(Kind.INVALID, "secret_missing", f"Give the {what} in {variable} or with --secret-stdin.")
+    return Secret(typer.prompt(what.capitalize(), hide_input=True, err=True))
 
 
 def _from_stdin() -> Secret:

@@ -11,6 +11,7 @@ from switchbay.oauth.domain import AppToken, ConsumerToken
 from switchbay.oauth.pages import Pages
 from switchbay.oauth.pages.words import read_languages
 from switchbay.oauth.service import OAuth
+from switchbay.oauth.service.backchannel import end_what_was_issued
 from switchbay.oauth.sign_in import SignIn
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "Pages",
     "SignIn",
     "build",
+    "end_what_was_issued",
     "read_languages",
 ]

@@ -38,7 +38,8 @@ def login(
     """Log in to a server and remember the session.
 
     The commands that talk to a server use the last login. The session is kept in sessions.json in the configuration
-    folder, readable by you only; the password is not kept.
+    folder, readable by you only; the password is not kept. For a user with a second factor its code is asked for, or
+    taken from SWITCHBAY_OTP.
 
     \b
     Examples:

@@ -1,23 +1,22 @@
 """The commands ``user …``: users of an account, by the host's operator, directly on the database."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 
 from switchbay.accounts.public import Accounts, Role, User, UserChange
+from switchbay.cli.commands import user_second_factor
+from switchbay.cli.commands.user_choice import AccountId, LoginName, with_user
 from switchbay.cli.configuration import DatabaseUrl, DataDir, load_settings
 from switchbay.cli.local import open_accounts, this_operator
 from switchbay.cli.output import JsonFlag, note, print_fields, print_json, print_table, when
 from switchbay.cli.passwords import new_password
 from switchbay.cli.servers import run_async
 from switchbay.infra.settings import Settings
-from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.jsonvalue import JsonValue
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account id.")]
-LoginName = Annotated[str, typer.Argument(metavar="LOGIN", help="Login name, in any case.")]
+app.add_typer(user_second_factor.app, name="second-factor")
 Roles = Annotated[list[Role], typer.Option("--role", help="Role; may be repeated.")]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")
@@ -194,26 +193,14 @@ def release(
         await accounts.release_user(account, user.user_id, this_operator())
         return user
 
-    _show(_with_user(settings, account, login, act), json_output, None)
+    _show(with_user(settings, account, login, act), json_output, None)
 
 
 def _update(settings: Settings, account: str, login: str, change: UserChange) -> User:
     async def act(accounts: Accounts, user: User) -> User:
         return await accounts.update_user(account, user.user_id, change, this_operator())
 
-    return _with_user(settings, account, login, act)
-
-
-def _with_user(settings: Settings, account: str, login: str, act: Callable[[Accounts, User], Awaitable[User]]) -> User:
-    async def run() -> User:
-        async with open_accounts(settings) as accounts:
-            await accounts.get_account(account)
-            user = await accounts.find_user_by_login(account, login)
-            if user is None:
-                raise AppError(Kind.NOT_FOUND, "user_unknown", f"The account {account} has no user {login!r}.")
-            return await act(accounts, user)
-
-    return run_async(run())
+    return with_user(settings, account, login, act)
 
 
 def _roles(user: User) -> str:

@@ -47,6 +47,43 @@ class Directory(Protocol):
         ...
 
 
+async def end_what_was_issued(
+    tx: Tx,
+    account_id: str,
+    ended: Sequence[EndedSession],
+    reason: EndReason,
+    randomness: Randomness,
+    now: int,
+) -> int:
+    """Revoke what was issued in sessions, and queue what their apps are to be told; return how many tellings."""
+    queued: list[Logout] = []
+    for session in ended:
+        clients = await store.list_clients_of_session(tx, account_id, session.session_id)
+        await revoke_grants(
+            tx,
+            account_id,
+            at=now,
+            reason=f"session_{reason}",
+            session_id=session.session_id,
+            keep_offline=reason == "logout",
+        )
+        queued += [
+            Logout(
+                account_id,
+                randomness.sortable_id("bcl", now),
+                client_id,
+                session.user_id,
+                session.session_id,
+                failures=0,
+                due_at=now,
+                created_at=now,
+            )
+            for client_id in clients
+        ]
+    await store.insert_logouts(tx, queued)
+    return len(queued)
+
+
 class Backchannel:
     """Listens to the ends of sessions, and tells the apps."""
 
@@ -78,33 +115,7 @@ class Backchannel:
 
         After a plain logout an app that was allowed to work without its user (the scope offline_access) goes on.
         """
-        now = self._clock.now_ms()
-        queued: list[Logout] = []
-        for session in ended:
-            clients = await store.list_clients_of_session(tx, account_id, session.session_id)
-            await revoke_grants(
-                tx,
-                account_id,
-                at=now,
-                reason=f"session_{reason}",
-                session_id=session.session_id,
-                keep_offline=reason == "logout",
-            )
-            queued += [
-                Logout(
-                    account_id,
-                    self._randomness.sortable_id("bcl", now),
-                    client_id,
-                    session.user_id,
-                    session.session_id,
-                    failures=0,
-                    due_at=now,
-                    created_at=now,
-                )
-                for client_id in clients
-            ]
-        await store.insert_logouts(tx, queued)
-        if queued:
+        if await end_what_was_issued(tx, account_id, ended, reason, self._randomness, self._clock.now_ms()):
             tx.on_commit(self._wake.set)
 
     # Telling

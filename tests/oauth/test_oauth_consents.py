@@ -268,3 +268,19 @@ async def test_a_code_is_never_left_alive_by_a_consent_that_is_withdrawn_at_the_
             lambda tx: tx.fetch(sa.select(grants.c.grant_id).where(grants.c.revoked_at.is_(None)))
         )
         assert not alive
+
+
+async def test_a_code_is_never_left_alive_by_a_session_that_is_ended_at_the_same_time(stage: Stage) -> None:
+    app = await stage.install()
+    await allow(stage, app)
+    for _ in range(10):
+        bearer = await log_in(stage)
+        answers = await asyncio.gather(
+            *(_silent(stage, app, bearer) for _ in range(5)),
+            stage.accounts.logout(ACCOUNT, bearer, None),
+        )
+        assert set(answers[:5]) <= {"code", "login_required"}
+        alive = await stage.db.read(
+            lambda tx: tx.fetch(sa.select(grants.c.grant_id).where(grants.c.revoked_at.is_(None)))
+        )
+        assert not alive

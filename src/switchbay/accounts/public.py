@@ -20,6 +20,7 @@ from switchbay.accounts.service import Accounts
 from switchbay.accounts.service.means import SessionEndListener
 from switchbay.accounts.service.passwords import Passwords
 from switchbay.accounts.store.audit import record_audit
+from switchbay.accounts.store.sessions import hold_session
 
 __all__ = [
     "OPERATOR",
@@ -46,6 +47,7 @@ __all__ = [
     "UserChange",
     "actor_of",
     "base_uris",
+    "hold_session",
     "operator",
     "record_audit",
     "require",

@@ -44,6 +44,11 @@ _RECENT = (
 )
 _RECENT_OF_USER = _RECENT.where(_USER)
 _BY_ID = sa.select(sessions).where(_ACCOUNT, sessions.c.session_id == sa.bindparam("session_id", required=True))
+_HOLD = (
+    sa.select(sessions.c.session_id)
+    .where(_ACCOUNT, sessions.c.session_id == sa.bindparam("session_id", required=True), sessions.c.expires_at > _NOW)
+    .with_for_update(read=True)
+)
 _DELETE = sa.delete(sessions).where(_ACCOUNT, _TOKEN)
 _DELETE_BY_ID = sa.delete(sessions).where(_ACCOUNT, sessions.c.session_id == sa.bindparam("session_id", required=True))
 _DELETE_OF_USER = sa.delete(sessions).where(_ACCOUNT, _USER).returning(sessions.c.session_id)
@@ -103,6 +108,14 @@ async def find_live(tx: Tx, account_id: str, token_hash: str, now: int) -> LiveS
         amr=tuple(row["amr"].split()),
     )
     return LiveSession(principal, row["csrf_hash"])
+
+
+async def hold_session(tx: Tx, account_id: str, session_id: str, now: int) -> bool:
+    """Whether the session is not over; whoever ends it now waits until this transaction has ended.
+
+    What is stored for a session after this is seen by the listeners of its end.
+    """
+    return await tx.fetch_one(_HOLD, {"account_id": account_id, "session_id": session_id, "now": now}) is not None
 
 
 async def prolong(tx: Tx, account_id: str, token_hash: str, now: int, until: int) -> bool:

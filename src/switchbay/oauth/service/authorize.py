@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 import structlog
 
-from switchbay.accounts.public import Role, actor_of
+from switchbay.accounts.public import Role, actor_of, hold_session
 from switchbay.apps.public import Client
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
@@ -59,6 +59,10 @@ CODE_BYTES = 32
 _OIDC = frozenset({KeyPurpose.OIDC})
 _ID_TOKEN_TYPES = frozenset({"JWT"})
 _log = structlog.get_logger("oauth")
+
+
+class _SessionOver(Exception):
+    """The session was ended while its answer was being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +288,11 @@ class Authorize:
         turn = _Turn(way, request, session, chosen, steps, address)
         consented = await self._consents.find(client.account_id, client.client_id, chosen.user_id)
         if is_consented(request, chosen, steps, consented):
-            answer = await self._issue(turn)
+            try:
+                answer = await self._issue(turn)
+            except _SessionOver:
+                others = [each for each in sessions if each is not session]
+                return await self._answer(way, asked, others, asked_at, steps, address)
             if answer is not None:
                 return answer
             consented = None  # withdrawn in this very moment
@@ -355,7 +363,7 @@ class Authorize:
         )
 
         async def work(tx: Tx) -> bool:
-            if not await _still_consented(tx, turn):
+            if not await _still_allowed(tx, turn, grant):
                 return False
             await insert_grant(tx, grant)
             await insert_code(tx, code)
@@ -373,7 +381,7 @@ class Authorize:
             )
 
         async def work(tx: Tx) -> bool:
-            if not await _still_consented(tx, turn):
+            if not await _still_allowed(tx, turn, grant):
                 return False
             await insert_grant(tx, grant)
             if draft is not None:
@@ -425,8 +433,13 @@ def _users(presences: Sequence[Presence]) -> tuple[Presence, ...]:
     return tuple(newest.values())
 
 
-async def _still_consented(tx: Tx, turn: _Turn) -> bool:
-    """Whether what was remembered is still there, held until the grant is stored: a withdrawal ends the grant too."""
+async def _still_allowed(tx: Tx, turn: _Turn, grant: Grant) -> bool:
+    """Whether session and remembered consent are still there, both held until the grant is stored.
+
+    Whatever ends one of them ends the grant too, then. Raises ``_SessionOver``.
+    """
+    if not await hold_session(tx, grant.account_id, turn.presence.session_id, grant.created_at):
+        raise _SessionOver
     if turn.is_allowed_now:
         return True
     request = turn.request

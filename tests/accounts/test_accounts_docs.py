@@ -15,7 +15,8 @@ _ROW = re.compile(r"^\| `([a-z_.]+)` \|", re.MULTILINE)
 
 
 def _rows(document: str, heading: str) -> set[str]:
-    return set(_ROW.findall((_REFERENCE / document).read_text().split(heading, 1)[1]))
+    section = (_REFERENCE / document).read_text().split(heading, 1)[1]
+    return set(_ROW.findall(section.split("\nActions of ", 1)[0]))
 
 
 def test_every_error_code_of_the_room_is_in_its_reference_and_no_other() -> None:

@@ -427,6 +427,39 @@ def test_registration_tokens_are_made_listed_and_revoked(admin: User, bay: Bay) 
     assert admin.run("apps", "uninstall", registered.json()["client_id"], "--yes").exit_code == 0
 
 
+def test_keys_are_listed_and_replaced(admin: User, agent: User) -> None:
+    admin.json("keys", "rotate", "consumer")
+    (before,) = [
+        key for key in admin.json("keys", "list")["items"] if (key["purpose"], key["state"]) == ("consumer", "active")
+    ]
+    assert agent.run("keys", "list").exit_code == 3
+    assert agent.run("keys", "rotate", "consumer", "--emergency", "--yes").exit_code == 3
+    assert admin.run("keys", "rotate", "consumer", "--emergency").exit_code == 2  # nobody can be asked
+    assert admin.run("keys", "rotate", "consumer", "--alg", "ES256").exit_code == 1
+    assert before in admin.json("keys", "list")["items"]
+    after = admin.json("keys", "rotate", "consumer", "--emergency", "--yes")["items"]
+    (key,) = [key for key in after if key["purpose"] == "consumer"]
+    assert key["kid"] != before["kid"]
+    assert any(
+        line.split()[:3] == ["consumer", "RS256", "active"] for line in admin.run("keys", "list").stdout.splitlines()
+    )
+
+
+def test_policy_is_shown_and_changed(admin: User, agent: User) -> None:
+    before = admin.json("oauth", "show")
+    assert agent.run("oauth", "set", "--implicit").exit_code == 3
+    assert admin.run("oauth", "set", "--resource", "http://api.example.com").exit_code == 1
+    assert admin.run("oauth", "set", "--resource", "https://api.example.com", "--no-resources").exit_code == 2
+    assert admin.json("oauth", "show") == before
+    changed = admin.json("oauth", "set", "--algorithm", "ES256", "--resource", "https://api.example.com/a")
+    assert changed == {**before, "token_algorithm": "ES256", "resources": ["https://api.example.com/a"]}
+    assert "https://api.example.com/a" in admin.run("oauth", "show").stdout
+    assert admin.json("oauth", "set", "--algorithm", before["token_algorithm"], "--no-resources") == {
+        **before,
+        "resources": [],
+    }
+
+
 def test_agent_may_not_see_apps(agent: User) -> None:
     result = agent.run("apps", "list", "--json")
     assert (result.exit_code, json.loads(result.stderr)["error"]["code"]) == (3, "role_missing")

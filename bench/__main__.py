@@ -21,6 +21,7 @@ from typing import Any
 import asyncpg
 from pyreqwest.client import ClientBuilder
 
+from bench import tokens
 from bench.stage import Stage
 
 _BARE_REQUESTS = 20_000
@@ -115,6 +116,8 @@ def _engine(engine: str, given: argparse.Namespace) -> dict[str, Any]:
     print(f"\n{engine}", flush=True)
     figures: dict[str, Any] = {}
     with Stage(engine) as stage:
+        if given.tokens_only:
+            return {"tokens": _tokens(stage, given.tokens)}
         bare = {
             "empty_endpoint_per_second": round(asyncio.run(_empty_endpoint(stage, stage.ca.read_bytes()))),
             "single_row_commits_per_second": round(_commits(stage, 1)),
@@ -129,11 +132,21 @@ def _engine(engine: str, given: argparse.Namespace) -> dict[str, Any]:
         ):
             figures[name] = _measure(stage, conversations=given.conversations, **options)
             _show(name, figures[name])
+        figures["tokens"] = _tokens(stage, given.tokens)
         if given.million:
             while stage.messages < given.million:
                 _measure(stage, messages=50_000, conversations=given.conversations)
                 print(f"    {stage.messages} messages, {stage.usage()[1]:.0f} MB resident", flush=True)
             figures["resident_mb_after_a_million"] = round(stage.usage()[1])
+    return figures
+
+
+def _tokens(stage: Stage, count: int) -> dict[str, Any]:
+    """Tokens and codes of one process, each request a new one."""
+    figures = tokens.tokens(stage, count)
+    figures["authorize to code"] = tokens.codes(stage, count // 5)
+    for name in figures:
+        _show(f"tokens: {name}", figures[name])
     return figures
 
 
@@ -144,6 +157,9 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--conversations", type=int, default=200)
     parser.add_argument("--steady-seconds", type=int, default=10)
+    parser.add_argument("--tokens", type=int, default=20_000, help="tokens of each algorithm")
+    parser.add_argument("--tokens-only", action="store_true", help="measure tokens and issuers, no messages")
+    parser.add_argument("--issuers", type=int, default=10_000, help="accounts with keys, for their memory")
     parser.add_argument("--million", type=int, default=0, help="go on until so many messages are in the log")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     given = parser.parse_args()
@@ -158,6 +174,9 @@ def main() -> None:
     _show("machine", about)
     engines = ["sqlite", "postgresql"] if given.engine == "both" else [given.engine]
     figures = {"about": about, **{engine: _engine(engine, given) for engine in engines}}
+    if given.issuers:
+        figures["issuers"] = tokens.issuers(given.issuers)
+        _show("issuers", figures["issuers"])
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -134,8 +134,12 @@ class Stage:
         if self._receiver.stdout.readline().strip() != "ready":
             raise SystemExit("the receiver did not start")
 
-    def _install(self) -> None:
+    def log_in(self) -> str:
+        """A session of the administrator: its bearer."""
         login = self.call("POST", f"/api/account/{ACCOUNT}/login", {"username": "admin", "password": _PASSWORD})
+        return str(login["bearer"])
+
+    def _install(self) -> None:
         endpoint = f"https://localhost:{self.receiver_port}/events"
         manifest = {
             "client_name": "bench",
@@ -152,7 +156,7 @@ class Stage:
             "POST",
             f"/api/account/{ACCOUNT}/configuration/app-install/installations?v=1.0",
             manifest,
-            {"Authorization": f"Bearer {login['bearer']}"},
+            {"Authorization": f"Bearer {self.log_in()}"},
         )
         self.client_id, self.client_secret = app["client_id"], app["client_secret"]
         self.receiver("POST", "/reset", self.client_secret.encode())

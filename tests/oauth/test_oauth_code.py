@@ -22,6 +22,7 @@ from support.oauth_tokens import (
     userinfo,
 )
 from switchbay.accounts.public import OPERATOR, UserChange
+from switchbay.kit.secret import Secret
 from switchbay.oauth.domain import Face
 from switchbay.oauth.errors import keys_unavailable
 from switchbay.oauth.service import KeyRing
@@ -356,7 +357,18 @@ async def _disable_app(stage: Stage, app: Installed) -> None:
     await stage.apps.set_enabled(ACCOUNT, app.client_id, OPERATOR, enabled=False)
 
 
-@pytest.mark.parametrize(("end", "reason"), [(_disable_user, "user_disabled"), (_disable_app, "app_disabled")])
+async def _change_password(stage: Stage, app: Installed) -> None:
+    """After the session ended by itself, so that it is the password alone that ends what was issued."""
+    user = await stage.accounts.find_user_by_login(ACCOUNT, "agent")
+    assert user is not None
+    stage.clock.advance(ms=1)
+    await stage.accounts.set_password(ACCOUNT, user.user_id, Secret("another horse"), OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [(_disable_user, "user_disabled"), (_disable_app, "app_disabled"), (_change_password, "password_changed")],
+)
 async def test_nothing_comes_of_a_code_after_the_end(stage: Stage, end: object, reason: str) -> None:
     app = await stage.install()
     code = await give_code(stage, app)

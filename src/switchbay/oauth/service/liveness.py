@@ -26,7 +26,8 @@ class Liveness:
         user = await self._users.find_user(grant.account_id, grant.user_id)
         if user is None or not user.enabled:
             return "user_disabled"
-        return None
+        # A new password ends sessions, and with them what was issued; this is for grants that outlived their session.
+        return "password_changed" if grant.created_at < user.password_changed_at else None
 
     def why_client_dead(self, client: Client | None, issued_at: int) -> str | None:
         """Why what a client got for itself at that time, in epoch milliseconds, does not count any more."""

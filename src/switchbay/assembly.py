@@ -168,7 +168,7 @@ def _management(
     for router in (
         accounts_admin.router(accounts),
         apps_admin.router(apps, accounts),
-        *server.routers,
+        *server.make_routers(),
         webhooks_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
     ):

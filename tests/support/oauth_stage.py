@@ -2,13 +2,14 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from support.accounts_house import HOME, PASSWORD, cheap_passwords
 from switchbay.accounts import admin as accounts_admin
@@ -83,6 +84,19 @@ class Stage:
         )
 
 
+class WhenAsked:
+    """An application that is made at its first request: few tests ask the management API, and it is slow to make."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            self._app = self._make()
+        await self._app(scope, receive, send)
+
+
 async def make_stage(
     db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, egress: Egress, settings: Settings
 ) -> Stage:
@@ -108,9 +122,13 @@ def join_stage(
     options = Options(dev_mode=True)
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=options, secret_overlap_seconds=3_600)
     server = build(Means(db, clock, randomness, vault, accounts, apps, egress, settings))
-    management = FastAPI(exception_handlers=web.MANAGEMENT_EXCEPTION_HANDLERS)
-    for router in (accounts_admin.router(accounts), apps_admin.router(apps, accounts), *server.routers):
-        management.include_router(router)
-    app = web.Application([*server.routes, Mount("/switchbay/v1", management)])
+
+    def make_management() -> FastAPI:
+        management = FastAPI(exception_handlers=web.MANAGEMENT_EXCEPTION_HANDLERS)
+        for router in (accounts_admin.router(accounts), apps_admin.router(apps, accounts), *server.make_routers()):
+            management.include_router(router)
+        return management
+
+    app = web.Application([*server.routes, Mount("/switchbay/v1", WhenAsked(make_management))])
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN)
     return Stage(db, clock, vault, randomness, accounts, apps, server, app, http, {})

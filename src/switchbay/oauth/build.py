@@ -1,5 +1,6 @@
 """Builds the authorization server: its services, each with what it needs, and their routes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -76,7 +77,8 @@ class AuthorizationServer:
     keys: KeyRing
     policies: Policies
     routes: list[BaseRoute]
-    routers: list[APIRouter]
+    make_routers: Callable[[], list[APIRouter]]
+    """The routers of the management API. Making them takes a moment, as FastAPI reads every signature."""
     refusals: RefusalLog
     browser: Browser
     sign_in: SignIn
@@ -181,7 +183,7 @@ def build(means: Means) -> AuthorizationServer:
     upstream_settings = UpstreamSettings(
         means.db, means.clock, means.randomness, means.vault, means.accounts, providers, upstream_logins, origin=origin
     )
-    purging = Purging(means.db, means.clock)
+    purging = Purging(means.db, means.clock, settings.session_seconds)
     routes: list[BaseRoute] = [
         *authorize_routes.routes(authorize, browser, transactions, means.clock),
         *app_tokens.routes(oauth, refusals, query_credentials=settings.query_credentials),
@@ -197,14 +199,28 @@ def build(means: Means) -> AuthorizationServer:
         *UpstreamPages(upstream_logins, browser, transactions, means.accounts).routes(),
         *LogoutPages(logout, browser, means.accounts, origin=origin).routes(),
     ]
-    routers: list[APIRouter] = [
-        keys_admin.router(keys, means.accounts),
-        policies_admin.router(policies, means.accounts),
-        consents_admin.router(consents, means.accounts),
-        refusals_admin.router(refusals, means.apps, means.accounts),
-        upstreams_admin.router(upstream_settings, means.accounts),
-        registration_admin.router(initial_tokens, means.accounts),
-    ]
+
+    def make_routers() -> list[APIRouter]:
+        return [
+            keys_admin.router(keys, means.accounts),
+            policies_admin.router(policies, means.accounts),
+            consents_admin.router(consents, means.accounts),
+            refusals_admin.router(refusals, means.apps, means.accounts),
+            upstreams_admin.router(upstream_settings, means.accounts),
+            registration_admin.router(initial_tokens, means.accounts),
+        ]
+
     return AuthorizationServer(
-        oauth, keys, policies, routes, routers, refusals, browser, sign_in, minter, user_tokens, purging, backchannel
+        oauth,
+        keys,
+        policies,
+        routes,
+        make_routers,
+        refusals,
+        browser,
+        sign_in,
+        minter,
+        user_tokens,
+        purging,
+        backchannel,
     )

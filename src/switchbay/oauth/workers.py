@@ -20,14 +20,17 @@ KEEP_CODES_MS: Final = 86_400_000
 _log = structlog.get_logger("oauth")
 
 
-async def purge_once(db: Database, now: int) -> int:
-    """Delete what is over, in small transactions; return how many rows went."""
+async def purge_once(db: Database, now: int, session_ms: int = 0) -> int:
+    """Delete what is over, in small transactions; return how many rows went.
+
+    Grants are kept for as long as a session may live: its end is told to the apps that they name.
+    """
     gone = 0
     for step in (
         lambda tx: purge_codes(tx, now - KEEP_CODES_MS, MOST_AT_ONCE),
         lambda tx: purge_tokens(tx, now, MOST_AT_ONCE),
         lambda tx: purge_assertions(tx, now, MOST_AT_ONCE),
-        lambda tx: delete_grants_over(tx, now - KEEP_CODES_MS, MOST_AT_ONCE),
+        lambda tx: delete_grants_over(tx, now - max(KEEP_CODES_MS, session_ms), MOST_AT_ONCE),
     ):
         while True:
             deleted = await db.write(step)
@@ -40,9 +43,10 @@ async def purge_once(db: Database, now: int) -> int:
 class Purging:
     """The loop that purges. Every node may run it: the work is the same and harmless twice."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, session_seconds: int) -> None:
         self._db = db
         self._clock = clock
+        self._session_ms = session_seconds * 1000
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -60,7 +64,7 @@ class Purging:
     async def _run(self) -> None:
         while True:
             try:
-                await purge_once(self._db, self._clock.now_ms())
+                await purge_once(self._db, self._clock.now_ms(), self._session_ms)
             except DatabaseUnavailable as error:
                 _log.warning("purge put off", reason=error.detail.get("reason"))
             except Exception:  # noqa: BLE001 - a loop that dies quietly would let the tables grow for ever

@@ -130,7 +130,11 @@ class Rotation:
 
     async def list_keys(self, account_id: str) -> list[KeyInfo]:
         """The keys of an account, newest first."""
-        return [self._info(row) for row in await self._db.read(lambda tx: store.list_account_keys(tx, account_id))]
+        rows = await self._db.read(lambda tx: store.list_account_keys(tx, account_id))
+        ripe = {
+            (row.purpose, row.alg): row.state_at + self._schedule.lead_ms for row in rows if row.state is KeyState.NEXT
+        }
+        return [self._info(row, ripe.get((row.purpose, row.alg))) for row in rows]
 
     async def rotate(
         self, account_id: str, purpose: KeyPurpose, alg: Algorithm, actor: Actor, *, emergency: bool = False
@@ -194,13 +198,16 @@ class Rotation:
 
         await self._db.write(exchange)
 
-    def _info(self, row: KeyRow) -> KeyInfo:
+    def _info(self, row: KeyRow, successor_ripe: int | None) -> KeyInfo:
+        """``successor_ripe``: when the next key of the same slot signs, if there is one."""
         published = row.purpose in PUBLISHED
         until: int | None = None
         if row.state is KeyState.NEXT:
             until = row.state_at + self._schedule.lead_ms
         elif row.state is KeyState.RETIRING:
             until = row.state_at + self._schedule.retiring_ms(row.purpose)
+        elif successor_ripe is not None:
+            until = successor_ripe
         elif published and self._schedule.rotation_ms:
             until = row.state_at + max(self._schedule.rotation_ms, self._schedule.lead_ms)
         return KeyInfo(row.kid, row.purpose, row.alg, row.state, published, row.created_at, row.state_at, until)

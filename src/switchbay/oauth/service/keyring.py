@@ -6,11 +6,11 @@ seen; a parsed key, which never changes under its id, is kept as long as there i
 
 import asyncio
 import functools
-import os
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from switchbay.accounts.public import Actor
 from switchbay.infra.db import Database, Tx
@@ -22,10 +22,21 @@ from switchbay.oauth.domain import Algorithm, KeyPurpose, KeyState
 from switchbay.oauth.errors import keys_unavailable
 from switchbay.oauth.protocol.consumer_identity import IDENTITY_KEY_BYTES
 from switchbay.oauth.protocol.key_schedule import PUBLISHED, PUBLISHED_SLOTS, Schedule
-from switchbay.oauth.protocol.rfc7515_signature import ANY_JWT, JWT, PublicKey, TokenRefused, read_header, sign, verify
+from switchbay.oauth.protocol.rfc7515_signature import (
+    ANY_JWT,
+    JWT,
+    PublicKey,
+    TokenRefused,
+    join,
+    make_signing_input,
+    read_header,
+    sign,
+    verify,
+)
 from switchbay.oauth.protocol.rfc7517_keys import load_public_key, render_key_set
 from switchbay.oauth.service.key_making import KeyMaker, SigningKey
 from switchbay.oauth.service.rotation import KeyInfo, Rotated, Rotation, rotate_forever
+from switchbay.oauth.service.signing import Signers
 from switchbay.oauth.store import keys as store
 from switchbay.oauth.store.keys import KeyRow, Slot
 
@@ -106,9 +117,7 @@ class KeyRing:
         self._public_loads: SingleFlight[tuple[str, str], VerificationKey | None] = SingleFlight()
         self._identity_loads: SingleFlight[str, bytes] = SingleFlight()
         self._common_loads: SingleFlight[None, KeySet] = SingleFlight()
-        # RSA takes a third of a millisecond, in which other threads may run; an elliptic curve takes less than the
-        # hand-over to a thread does.
-        self._signers = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="sign")
+        self._signers = Signers()
         self._rotation = Rotation(db, clock, self._maker, self.schedule, self._forget)
         self._rotating: asyncio.Task[None] | None = None
 
@@ -128,7 +137,7 @@ class KeyRing:
             self._rotating.cancel()
             await asyncio.gather(self._rotating, return_exceptions=True)
             self._rotating = None
-        self._signers.shutdown(wait=False, cancel_futures=True)
+        self._signers.stop()
 
     async def rotate_once(self, now: int) -> Rotated:
         """One step of the schedule, over the keys of all accounts."""
@@ -170,10 +179,10 @@ class KeyRing:
     ) -> str:
         """Sign the bytes with the account's key for this purpose; the compact form. The account must exist."""
         signing = await self.get_signing_key(account_id, purpose, alg)
-        if alg is Algorithm.ES256:
+        if not isinstance(signing.key, RSAPrivateKey):  # takes less than handing it to a thread would
             return sign(payload, signing.kid, signing.key, typ=typ)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._signers, _sign, payload, signing, typ)
+        signed = make_signing_input(payload, signing.kid, typ, alg)
+        return join(signed, await self._signers.sign(signing.key, signed))
 
     async def get_signing_key(
         self, account_id: str, purpose: KeyPurpose, alg: Algorithm = Algorithm.RS256
@@ -322,7 +331,3 @@ class KeyRing:
         key_set = KeySet(render_key_set(await self._db.read(load)), 0)
         self._common = (until, key_set)
         return key_set
-
-
-def _sign(payload: bytes, signing: SigningKey, typ: str) -> str:
-    return sign(payload, signing.kid, signing.key, typ=typ)

@@ -41,7 +41,7 @@ class Policies:
 
     async def get(self, account_id: str) -> Policy:
         """The policy of an account; the defaults where nobody decided anything."""
-        return await self._recent.find(account_id) or Policy()
+        return self._recent.known(account_id) or await self._recent.find(account_id) or Policy()
 
     async def _read(self, account_id: str) -> Policy:
         return await self._db.read(lambda tx: store.find_policy(tx, account_id)) or Policy()

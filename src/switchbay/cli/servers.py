@@ -87,6 +87,69 @@ class Site:
     request_seconds: float = _REQUEST_SECONDS
 
 
+class _JoiningTransport(asyncio.Transport):
+    """A connection whose first write waits for the next: an answer's head goes out with its body, in one TLS record.
+
+    uvicorn writes the two apart, and with TLS each write costs about as much as routing the request. What is still held
+    when the event loop comes round goes out alone.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._held: bytes | bytearray | memoryview | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Hold the data, or write it with what is held."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._transport.write(b"".join((held, data)))
+            return
+        self._held = data
+        self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Write what is held, then close."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._held = None
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        """Whether it is closed or about to be."""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: object = None) -> Any:  # noqa: ANN401 - as asyncio has it
+        """What the transport knows of its peer."""
+        return self._transport.get_extra_info(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand the connection over."""
+        self._flush()
+        self._transport.set_protocol(protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Who has the connection."""
+        return self._transport.get_protocol()
+
+    def pause_reading(self) -> None:
+        """Read no more for a while."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._transport.resume_reading()
+
+
 class _Protocol(HttpToolsProtocol):
     """uvicorn's connection, which also ends when a request does not arrive whole in time."""
 
@@ -98,7 +161,7 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """The first request is awaited from here on."""
-        super().connection_made(transport)
+        super().connection_made(_JoiningTransport(transport, self.loop))
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -144,6 +144,7 @@ def _engine(engine: str, given: argparse.Namespace) -> dict[str, Any]:
 def _tokens(stage: Stage, count: int) -> dict[str, Any]:
     """Tokens and codes of one process, each request a new one."""
     figures = tokens.tokens(stage, count)
+    figures["inside one process, without sockets"] = tokens.inside(count // 2, figures["bare"])
     figures["authorize to code"] = tokens.codes(stage, count // 5)
     for name in figures:
         _show(f"tokens: {name}", figures[name])

@@ -128,6 +128,16 @@ def _send(stage: Stage, requests: list[dict[str, Any]], count: int) -> dict[str,
     }
 
 
+def inside(count: int, bare: dict[str, float]) -> dict[str, Any]:
+    """Tokens a second of one process that is called without sockets, measured in a process of its own."""
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.inside", "--count", str(count)], capture_output=True, text=True, check=True
+    )
+    result: dict[str, Any] = json.loads(run.stdout.strip().splitlines()[-1])
+    share = result["RS256"] / bare["rsa_2048_signatures_per_second"]
+    return {**result, "RS256_share_of_bare_signatures": round(share, 2)}
+
+
 def issuers(count: int) -> dict[str, Any]:
     """The memory of a node with so many accounts whose keys have all been used, measured in a process of its own."""
     run = subprocess.run(

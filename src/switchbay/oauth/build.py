@@ -185,9 +185,10 @@ def build(means: Means) -> AuthorizationServer:
     )
     purging = Purging(means.db, means.clock, settings.session_seconds)
     routes: list[BaseRoute] = [
-        *authorize_routes.routes(authorize, browser, transactions, means.clock),
-        *app_tokens.routes(oauth, refusals, query_credentials=settings.query_credentials),
+        # The router tries them in order: what is asked for most comes first.
         *token_routes.routes(tokens, inquiries, user_tokens, refusals, query_credentials=settings.query_credentials),
+        *app_tokens.routes(oauth, refusals, query_credentials=settings.query_credentials),
+        *authorize_routes.routes(authorize, browser, transactions, means.clock),
         *metadata_routes.routes(
             means.accounts, policies, origin=origin, scopes={consumer_identity.SCOPE, *settings.manifest_scopes}
         ),

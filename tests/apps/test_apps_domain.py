@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbay.apps.domain.installations import is_app_id, name_key
@@ -174,6 +174,12 @@ def test_removing_the_last_secret_without_an_end_leaves_nothing_to_do() -> None:
     assert remove((OLD, ending), "sec_end") == Rotation((OLD,), (ending,))
 
 
+def test_the_secret_that_lasts_is_current_while_one_that_ends_still_signs() -> None:
+    named = ClientSecret("sec_node", digest_of("node"), created_at=2, signs=False, name="node")
+    assert current_secret((replace(OLD, not_after=900), named)) == named
+
+
+@example([("rotate", 1), ("add", 0), ("remove", 1)])
 @given(st.lists(st.tuples(st.sampled_from(["add", "rotate", "finish", "end", "remove", "use"]), st.integers(0, 9))))
 def test_whatever_is_done_one_secret_signs_and_one_has_no_end(steps: list[tuple[str, int]]) -> None:
     theirs: tuple[ClientSecret, ...] = (OLD,)

@@ -1,6 +1,6 @@
 # The commands of this repository. "make demo" and "make test" are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check browsers lint types format audit soak bench lock clean
+.PHONY: help setup demo test check explore browsers lint types format audit soak bench lock clean
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
@@ -23,6 +23,9 @@ check: .venv/.ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term:skip-covered $(ARGS)
 	@tools/coverage_of_changes.sh
 	@$(MAKE) --no-print-directory audit
+
+explore: .venv/.ready ## Look for inputs that break a property, at random and for long
+	$(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 -m hypothesis --hypothesis-profile explore $(ARGS)
 
 browsers: .venv/.ready ## Test the pages that people see in Chromium
 	@tools/browsers.sh

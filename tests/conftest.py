@@ -21,7 +21,10 @@ from switchbay.infra.db.migrate import migrate
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
 
-hypothesis_settings.register_profile("switchbay", deadline=None)
+# "make test" tries the same inputs each time, so that a failure belongs to a change and never to luck; "make explore"
+# looks for new ones, many more of them.
+hypothesis_settings.register_profile("switchbay", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("explore", deadline=None, max_examples=2_000, print_blob=True)
 hypothesis_settings.load_profile("switchbay")
 
 _ROOT = Path(__file__).parent.parent

@@ -135,7 +135,7 @@ def is_name_taken(secrets: Sequence[ClientSecret], name: str) -> bool:
 
 
 def current_secret(secrets: Sequence[ClientSecret]) -> ClientSecret | None:
-    """The primary secret without an end; where it was removed, another one without an end, rather the one that signs."""
+    """The primary secret without an end; where it was removed, another without an end, rather the one that signs."""
     lasting = [secret for secret in secrets if secret.not_after is None]
     return min(lasting, key=lambda secret: (not secret.is_primary, not secret.signs, secret.created_at), default=None)
 

@@ -175,6 +175,23 @@ async def test_a_registered_key_authenticates(desk: Desk) -> None:
     assert old.status_code == 200, old.text
 
 
+async def test_an_assertion_by_another_algorithm_than_the_registered_one_is_refused(desk: Desk) -> None:
+    body = await desk.registered(
+        grant_types=["client_credentials"],
+        redirect_uris=None,
+        scope="msg.consumer",
+        token_endpoint_auth_method="private_key_jwt",
+        token_endpoint_auth_signing_alg="PS256",
+        jwks=public_set(RSA),
+    )
+    claims = make_claims(body["client_id"], ISSUER)
+    sent = {"grant_type": "client_credentials"}
+    other = await desk.stage.http.post(f"/oidc/{ACCOUNT}/token", data={**sent, **form(sign(claims, RSA, "RS256"))})
+    assert (other.status_code, other.json()["error"]) == (401, "invalid_client")
+    own = await desk.stage.http.post(f"/oidc/{ACCOUNT}/token", data={**sent, **form(sign(claims, RSA, "PS256"))})
+    assert own.status_code == 200, own.text  # the refusal has not used up the assertion's id
+
+
 async def test_an_app_without_a_name_is_given_one(desk: Desk) -> None:
     names = {(await desk.registered(client_name=None, **{"client_name#fr": None}))["client_name"] for _ in range(2)}
     assert len(names) == 2

@@ -115,8 +115,19 @@ async def test_a_disabled_application_is_refused_at_once(platform: Platform) -> 
     assert await platform.verdict(token) == "app_token_invalid"
     refused = await platform.http.post(TOKEN, data=form)
     assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
+
+
+async def test_a_token_from_before_an_application_was_disabled_stays_refused(
+    platform: Platform, clock: ManualClock
+) -> None:
+    form = await platform.install()
+    token = await platform.token(form)
+    clock.advance(seconds=1)
+    await platform.apps.set_enabled("acme", form["client_id"], OPERATOR, enabled=False)
     await platform.apps.set_enabled("acme", form["client_id"], OPERATOR, enabled=True)
-    assert await platform.verdict(token) == "believed"
+    assert await platform.verdict(token) == "app_token_invalid"
+    clock.advance(seconds=1)
+    assert await platform.verdict(await platform.token(form)) == "believed"
 
 
 async def test_an_uninstalled_application_is_as_unknown_as_any(platform: Platform) -> None:

@@ -29,6 +29,7 @@ from switchbay.oauth.protocol.rfc7523_client_assertion import (
 )
 from switchbay.oauth.service.client_keys import ClientKeys, KeysUnavailable
 from switchbay.oauth.store.assertions import use_assertion
+from switchbay.oauth.store.registrations import find_registration
 
 _SECRET_METHODS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 _ASSERTION_METHODS: Final = frozenset({"private_key_jwt"})
@@ -156,6 +157,7 @@ class ClientAuthentication:
         jti_hash = hashlib.sha256(accepted.jti.encode()).digest()
 
         async def work(tx: Tx) -> bool:
+            await _expect_algorithm(tx, client, assertion)
             return await use_assertion(tx, account_id, client.client_id, jti_hash, accepted.expires_at)
 
         if not await self._db.write(work):
@@ -181,6 +183,15 @@ class ClientAuthentication:
         answer = invalid_client(refused.reason)
         client = None if client_id is None else await self._find(account_id, client_id)
         return answer if client is None else answer.about(client.client_id, **refused.detail)
+
+
+async def _expect_algorithm(tx: Tx, client: Client, assertion: Assertion) -> None:
+    """Refuse every algorithm but the one that a client registered for itself (OpenID Connect Registration §2)."""
+    registered = await find_registration(tx, client.account_id, client.client_id)
+    wanted = None if registered is None else registered.metadata.get("token_endpoint_auth_signing_alg")
+    if wanted is not None and wanted != assertion.algorithm:
+        refused = invalid_client("assertion_algorithm_refused")
+        raise refused.about(client.client_id, expected=str(wanted), got=assertion.algorithm)
 
 
 def _method_wrong(client: Client, got: Method) -> TokenRequestRefused:

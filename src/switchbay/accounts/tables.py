@@ -21,6 +21,7 @@ accounts = sa.Table(
     sa.Column("ttr_urgent", sa.Integer, nullable=False),
     sa.Column("ttr_normal", sa.Integer, nullable=False),
     sa.Column("ttr_prioritized", sa.Integer, nullable=False),
+    sa.Column("standard_webhooks", sa.Text, nullable=False, server_default="off"),
 )
 
 # Numbers that an account gives out: of users, of audit entries.

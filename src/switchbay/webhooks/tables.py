@@ -114,3 +114,22 @@ attempts = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Ed25519 keys of accounts (Standard Webhooks, v1a); the one that signs until further notice has no end.
+signing_keys = sa.Table(
+    "webhook_signing_keys",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),
+    sa.Column("private_key", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("ends_at", sa.BigInteger),
+)
+sa.Index(
+    "uq_webhook_signing_keys_current",
+    signing_keys.c.account_id,
+    unique=True,
+    sqlite_where=sa.text("ends_at IS NULL"),
+    postgresql_where=sa.text("ends_at IS NULL"),
+)

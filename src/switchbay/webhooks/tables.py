@@ -77,6 +77,10 @@ deliveries = sa.Table(
     sa.Column("next_attempt_at", sa.BigInteger),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("finished_at", sa.BigInteger),
+    # Null for an event as it happened; else what it is (a replay, a test) and of what.
+    sa.Column("origin", sa.Text),
+    sa.Column("event_id", sa.Text),
+    sa.Column("replay_id", sa.Text),
 )
 sa.Index(
     "ix_webhook_deliveries_pending",
@@ -94,6 +98,15 @@ sa.Index(
     deliveries.c.id,
     sqlite_where=sa.text("status IN ('failed', 'cancelled')"),
     postgresql_where=sa.text("status IN ('failed', 'cancelled')"),
+)
+sa.Index(
+    "uq_webhook_deliveries_replayed",
+    deliveries.c.account_id,
+    deliveries.c.replay_id,
+    deliveries.c.event_id,
+    unique=True,
+    sqlite_where=sa.text("replay_id IS NOT NULL"),
+    postgresql_where=sa.text("replay_id IS NOT NULL"),
 )
 
 attempts = sa.Table(
@@ -132,4 +145,32 @@ sa.Index(
     unique=True,
     sqlite_where=sa.text("ends_at IS NULL"),
     postgresql_where=sa.text("ends_at IS NULL"),
+)
+
+# Replays of many events: what they select, how far they are (the id of the last delivery looked at), what came of it.
+replays = sa.Table(
+    "webhook_replays",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("replay_id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text),
+    sa.Column("lane", sa.Text),
+    sa.Column("event_key", sa.Text),
+    sa.Column("status", sa.Text),
+    sa.Column("outcome", sa.Text),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+    sa.Column("cursor", sa.Text, nullable=False),
+    sa.Column("replayed", sa.BigInteger, nullable=False),
+    sa.Column("skipped", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("finished_at", sa.BigInteger),
+)
+sa.Index(
+    "ix_webhook_replays_running",
+    replays.c.updated_at,
+    sqlite_where=sa.text("state = 'running'"),
+    postgresql_where=sa.text("state = 'running'"),
 )

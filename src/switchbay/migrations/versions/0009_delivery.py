@@ -1,4 +1,4 @@
-"""Standard Webhooks: whether an account's webhooks carry its headers, and the keys that sign them."""
+"""Delivery: Standard Webhooks headers and the keys that sign them; replays, and what a delivery was made for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ down_revision = "0008"
 def upgrade() -> None:
     """Add the columns and the tables."""
     _add_standard_webhooks()
+    _add_replays()
 
 
 def _add_standard_webhooks() -> None:
@@ -32,4 +33,45 @@ def _add_standard_webhooks() -> None:
         unique=True,
         sqlite_where=sa.text("ends_at IS NULL"),
         postgresql_where=sa.text("ends_at IS NULL"),
+    )
+
+
+def _add_replays() -> None:
+    for name in ("origin", "event_id", "replay_id"):
+        op.add_column("webhook_deliveries", sa.Column(name, sa.Text))
+    # An event is in a replay once, whoever works on it.
+    op.create_index(
+        "uq_webhook_deliveries_replayed",
+        "webhook_deliveries",
+        ["account_id", "replay_id", "event_id"],
+        unique=True,
+        sqlite_where=sa.text("replay_id IS NOT NULL"),
+        postgresql_where=sa.text("replay_id IS NOT NULL"),
+    )
+    op.create_table(
+        "webhook_replays",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("replay_id", sa.Text, nullable=False),
+        sa.Column("owner_id", sa.Text),
+        sa.Column("lane", sa.Text),
+        sa.Column("event_key", sa.Text),
+        sa.Column("status", sa.Text),
+        sa.Column("outcome", sa.Text),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("cursor", sa.Text, nullable=False),
+        sa.Column("replayed", sa.BigInteger, nullable=False),
+        sa.Column("skipped", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.Column("finished_at", sa.BigInteger),
+        sa.PrimaryKeyConstraint("account_id", "replay_id", name=op.f("pk_webhook_replays")),
+    )
+    op.create_index(
+        "ix_webhook_replays_running",
+        "webhook_replays",
+        ["updated_at"],
+        sqlite_where=sa.text("state = 'running'"),
+        postgresql_where=sa.text("state = 'running'"),
     )

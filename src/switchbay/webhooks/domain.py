@@ -34,6 +34,13 @@ class Reason(StrEnum):
     ENDPOINT_REMOVED = "endpoint_removed"
 
 
+class Origin(StrEnum):
+    """What a delivery was made for, where it is not the event as it happened."""
+
+    REPLAY = "replay"
+    TEST = "test"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where the events of one key go. Header values may be credentials."""
@@ -75,7 +82,10 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A delivery that is to be made. ``attempts`` counts those made; ``not_before`` is 0 when nothing waits."""
+    """A delivery that is to be made. ``attempts`` counts those made; ``not_before`` is 0 when nothing waits.
+
+    ``origin`` is set where it is not the event as it happened; ``event_id`` is then the id by which receivers know it.
+    """
 
     id: str
     position: int
@@ -84,6 +94,8 @@ class Pending:
     attempts: int
     not_before: int
     created_at: int
+    origin: Origin | None = None
+    event_id: str | None = None
 
 
 # Event keys
@@ -116,7 +128,9 @@ _RESERVED = frozenset(
     }
 )
 _RESERVED_PREFIX = "x-liveperson-"
-_OURS = frozenset({"accept-encoding", "content-encoding", "content-type", "x-switchbay-signature"})
+_OURS = frozenset(
+    {"accept-encoding", "content-encoding", "content-type", "x-switchbay-origin", "x-switchbay-signature"}
+)
 
 
 def header_fault(name: str, value: str) -> str | None:

@@ -41,10 +41,12 @@ def request_headers(
         ("X-Liveperson-Account-Id", account_id),
         ("X-Liveperson-Client-Id", owner.client_id),
         ("X-Liveperson-Capability", "webhooks"),
-        ("X-Liveperson-Request-Id", delivery.id),
+        ("X-Liveperson-Request-Id", delivery.event_id or delivery.id),
         ("X-Liveperson-Timestamp", str(now)),
         *signatures(delivery.body, owner.signing_secret, owner.other_secret, algorithm, encoding),
     ]
+    if delivery.origin is not None:
+        headers.append(("X-Switchbay-Origin", delivery.origin.value))
     custom = {name.lower() for name, _ in endpoint.headers}
     if "accept" in custom:
         del headers[1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from switchbay.infra.db import Tx
-from switchbay.webhooks.domain import Pending, Status
+from switchbay.webhooks.domain import Origin, Pending, Status
 from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.tables import attempts, deliveries
 
@@ -73,6 +73,8 @@ _window = (
         deliveries.c.attempts,
         deliveries.c.next_attempt_at,
         deliveries.c.created_at,
+        deliveries.c.origin,
+        deliveries.c.event_id,
     )
     .where(
         deliveries.c.account_id == sa.bindparam("account_id"),
@@ -115,7 +117,13 @@ async def window(tx: Tx, key: LaneKey, *, from_position: int, most: int) -> list
         _window,
         {"account_id": key[0], "owner_id": key[1], "lane": key[2], "from_position": from_position, "most": most},
     )
-    return [Pending(row[0], row[1], row[2], row[3], row[4], row[5] or 0, row[6]) for row in rows]
+    return [
+        Pending(row[0], row[1], row[2], row[3], row[4], row[5] or 0, row[6], _origin(row[7]), row[8]) for row in rows
+    ]
+
+
+def _origin(stored: str | None) -> Origin | None:
+    return None if stored is None else Origin(stored)
 
 
 async def finish(tx: Tx, rows: Sequence[Finished]) -> None:

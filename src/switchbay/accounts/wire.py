@@ -112,6 +112,7 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "created_at": account.created_at,
         "signature_algorithm": account.signature_algorithm,
         "signature_encoding": account.signature_encoding,
+        "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
         "ttr_seconds": dict(account.ttr_seconds),

@@ -35,6 +35,7 @@ def _account(row: Row) -> Account:
         created_at=row["created_at"],
         signature_algorithm=row["signature_algorithm"],
         signature_encoding=row["signature_encoding"],
+        standard_webhooks=row["standard_webhooks"],
         reveal_client_secret=row["reveal_client_secret"],
         messaging_enabled=row["messaging_enabled"],
         ttr_seconds={
@@ -50,6 +51,7 @@ def _settings(account: Account) -> dict[str, Value]:
         "name": account.name,
         "signature_algorithm": account.signature_algorithm,
         "signature_encoding": account.signature_encoding,
+        "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
         "ttr_urgent": account.ttr_seconds["URGENT"],

@@ -102,6 +102,10 @@ def change(
     signature_encoding: Annotated[
         Literal["base64", "hex"] | None, typer.Option(help="Encoding of the signature.")
     ] = None,
+    standard_webhooks: Annotated[
+        Literal["off", "v1", "v1a"] | None,
+        typer.Option(help="Standard Webhooks headers beside it: none, by HMAC, or by HMAC and Ed25519."),
+    ] = None,
     reveal_client_secret: Annotated[
         bool | None,
         typer.Option(
@@ -124,6 +128,7 @@ def change(
     \b
     Examples:
       switchbay account set 4711001 --signature-algorithm sha256 --signature-encoding hex
+      switchbay account set 4711001 --standard-webhooks v1
       switchbay account set 4711001 --ttr URGENT=120 --ttr NORMAL=1200
     """
     settings = load_settings(data_dir=data_dir, database_url=database_url)
@@ -131,6 +136,7 @@ def change(
         name=name,
         signature_algorithm=signature_algorithm,
         signature_encoding=signature_encoding,
+        standard_webhooks=standard_webhooks,
         reveal_client_secret=reveal_client_secret,
         messaging_enabled=messaging,
         ttr_seconds=_targets(ttr),
@@ -162,6 +168,7 @@ def _to_json(account: Account) -> dict[str, JsonValue]:
         "created_at": account.created_at,
         "signature_algorithm": account.signature_algorithm,
         "signature_encoding": account.signature_encoding,
+        "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
         "ttr_seconds": dict(account.ttr_seconds),
@@ -178,6 +185,7 @@ def _show(account: Account, as_json: bool) -> None:
             ("name", account.name),
             ("created", when(account.created_at)),
             ("signatures", f"{account.signature_algorithm}, {account.signature_encoding}"),
+            ("Standard Webhooks", account.standard_webhooks),
             ("client secrets", "can be listed" if account.reveal_client_secret else "shown once"),
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),

@@ -4,12 +4,18 @@ The order of a lane's deliveries is ``position``, given out by the lane's row un
 ``wake_at`` is null: then nothing of it is pending. Otherwise ``wake_at`` is when a node may take it: the end of the
 lease of the node that works on it, or the time of the next attempt. ``fence`` grows with each change of hands.
 
+An owner's gate is closed while its events are held. A held lane has ``wake_at`` at ``HELD``, where no sweep finds it;
+``expires_at`` is when the first of its events is to be given up, and stays until the lane has sent all that was stored.
+``gate_at`` is when a gate's timer goes off, ``gate_next`` when the endpoint is tried again, with the lane ``gate_lane``.
+
 The indexes are partial so that the many delivered rows cost them nothing.
 """
 
 import sqlalchemy as sa
 
 from switchbay.infra.db import metadata
+
+HELD = 9_000_000_000_000_000
 
 owners = sa.Table(
     "webhook_owners",
@@ -24,7 +30,17 @@ owners = sa.Table(
     sa.Column("gate", sa.Text, nullable=False),
     sa.Column("gate_since", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("gate_at", sa.BigInteger),
+    sa.Column("gate_next", sa.BigInteger),
+    sa.Column("gate_failures", sa.Integer, nullable=False),
+    sa.Column("gate_lane", sa.Text),
     sqlite_with_rowid=False,
+)
+sa.Index(
+    "ix_webhook_owners_gate_at",
+    owners.c.gate_at,
+    sqlite_where=sa.text("gate_at IS NOT NULL"),
+    postgresql_where=sa.text("gate_at IS NOT NULL"),
 )
 
 endpoints = sa.Table(
@@ -36,6 +52,8 @@ endpoints = sa.Table(
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("headers", sa.LargeBinary, nullable=False),
     sa.Column("max_retries", sa.Integer, nullable=False),
+    sa.Column("is_exempt", sa.Boolean, nullable=False),
+    sa.Column("disabled_at", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 
@@ -52,6 +70,7 @@ lanes = sa.Table(
     sa.Column("wake_at", sa.BigInteger),
     sa.Column("first_at", sa.BigInteger, nullable=False),
     sa.Column("last_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 sa.Index(
@@ -59,6 +78,21 @@ sa.Index(
     lanes.c.wake_at,
     sqlite_where=sa.text("wake_at IS NOT NULL"),
     postgresql_where=sa.text("wake_at IS NOT NULL"),
+)
+sa.Index(
+    "ix_webhook_lanes_held",
+    lanes.c.account_id,
+    lanes.c.owner_id,
+    lanes.c.expires_at,
+    sqlite_where=sa.text(f"wake_at = {HELD}"),
+    postgresql_where=sa.text(f"wake_at = {HELD}"),
+)
+sa.Index(
+    "ix_webhook_lanes_stored",
+    lanes.c.account_id,
+    lanes.c.owner_id,
+    sqlite_where=sa.text("expires_at IS NOT NULL"),
+    postgresql_where=sa.text("expires_at IS NOT NULL"),
 )
 
 deliveries = sa.Table(

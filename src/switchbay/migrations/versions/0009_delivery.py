@@ -1,4 +1,4 @@
-"""Delivery: Standard Webhooks headers and the keys that sign them; replays, and what a delivery was made for."""
+"""Delivery: Standard Webhooks headers and the keys that sign them; replays, and what a delivery was made for; gates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ def upgrade() -> None:
     """Add the columns and the tables."""
     _add_standard_webhooks()
     _add_replays()
+    _add_gates()
 
 
 def _add_standard_webhooks() -> None:
@@ -74,4 +75,39 @@ def _add_replays() -> None:
         ["updated_at"],
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
+    )
+
+
+def _add_gates() -> None:
+    for name in ("gate_at", "gate_next"):
+        op.add_column("webhook_owners", sa.Column(name, sa.BigInteger))
+    op.add_column("webhook_owners", sa.Column("gate_failures", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("webhook_owners", sa.Column("gate_lane", sa.Text))
+    op.create_index(
+        "ix_webhook_owners_gate_at",
+        "webhook_owners",
+        ["gate_at"],
+        sqlite_where=sa.text("gate_at IS NOT NULL"),
+        postgresql_where=sa.text("gate_at IS NOT NULL"),
+    )
+    op.add_column(
+        "webhook_endpoints", sa.Column("is_exempt", sa.Boolean, nullable=False, server_default=sa.text("false"))
+    )
+    op.add_column("webhook_endpoints", sa.Column("disabled_at", sa.BigInteger))
+    op.add_column("webhook_lanes", sa.Column("expires_at", sa.BigInteger))
+    held = sa.text("wake_at = 9000000000000000")
+    op.create_index(
+        "ix_webhook_lanes_held",
+        "webhook_lanes",
+        ["account_id", "owner_id", "expires_at"],
+        sqlite_where=held,
+        postgresql_where=held,
+    )
+    stored = sa.text("expires_at IS NOT NULL")
+    op.create_index(
+        "ix_webhook_lanes_stored",
+        "webhook_lanes",
+        ["account_id", "owner_id"],
+        sqlite_where=stored,
+        postgresql_where=stored,
     )

@@ -100,6 +100,10 @@ async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
             "gate": "up",
             "gate_since": now,
             "updated_at": now,
+            "gate_at": None,
+            "gate_next": None,
+            "gate_failures": 0,
+            "gate_lane": None,
         },
     )
     await tx.execute(_delete_endpoints, {"account_id": row.account_id, "owner_id": row.owner_id})
@@ -113,6 +117,8 @@ async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
                 "url": endpoint.url,
                 "headers": endpoint.headers,
                 "max_retries": endpoint.max_retries,
+                "is_exempt": False,
+                "disabled_at": None,
             }
             for endpoint in row.endpoints
         ],

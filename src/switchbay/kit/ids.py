@@ -31,6 +31,14 @@ def sortable_id(prefix: str, at_ms: int, random: bytes) -> str:
     return prefix + "_" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
+def time_of_sortable_id(text: str) -> int:
+    """The epoch milliseconds in an id that ``sortable_id`` made."""
+    number = 0
+    for character in text.rpartition("_")[2]:
+        number = (number << 5) | _CROCKFORD.index(character)
+    return number >> 80
+
+
 def client_secret_from(random: bytes) -> str:
     """Shape 17 random bytes as a client secret: 26 lower-case base-32 characters, 130 bits."""
     number = int.from_bytes(random[:CLIENT_SECRET_RANDOM_BYTES], "big")

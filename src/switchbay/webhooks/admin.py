@@ -9,10 +9,11 @@ from switchbay.infra.web import json_response
 from switchbay.webhooks import wire
 from switchbay.webhooks.domain import Status, canonical_event_key
 from switchbay.webhooks.service import Webhooks
-from switchbay.webhooks.store.listing import DeliveryFilter
+from switchbay.webhooks.store.listing import LATEST_MS, DeliveryFilter
 
 MOST_PER_PAGE = 200
 _Word = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+_Time = Annotated[int | None, Query(ge=0, le=LATEST_MS)]
 
 
 def router(webhooks: Webhooks, accounts: Accounts) -> APIRouter:
@@ -31,17 +32,22 @@ def router(webhooks: Webhooks, accounts: Accounts) -> APIRouter:
         conversation: _Word = None,
         event: _Word = None,
         status: Status | None = None,
+        outcome: Annotated[str | None, Query(pattern=r"^[a-z0-9_]{1,40}$")] = None,
+        since: _Time = None,
+        until: _Time = None,
+        replay: _Word = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE)] = 50,
     ) -> Response:
         """List deliveries, newest first; ``next_cursor`` leads to the next page."""
-        wanted = DeliveryFilter(app, conversation, None if event is None else canonical_event_key(event), status)
+        key = None if event is None else canonical_event_key(event)
+        wanted = DeliveryFilter(app, conversation, key, status, outcome, since, until, replay)
         page, following = await webhooks.list_deliveries(account, wanted, cursor=cursor, limit=limit)
         return json_response({"items": [wire.render_summary(each) for each in page], "next_cursor": following})
 
     @api.get("/{delivery}")
     async def get_delivery(account: str, delivery: str) -> Response:
-        """Read a delivery with its body and every attempt."""
+        """Read a delivery with its body, every attempt and its timeline."""
         return json_response(wire.render_detail(await webhooks.get_delivery(account, delivery)))
 
     return api

@@ -12,6 +12,7 @@ from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
 from switchbay.webhooks.domain import Pending, signatures
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
 from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliverySummary
+from switchbay.webhooks.timeline import Moment, Step, timeline
 
 _USER_AGENT = f"Switchbay/{__version__}"
 _HIDDEN = "(hidden)"
@@ -98,6 +99,9 @@ def render_summary(delivery: DeliverySummary) -> dict[str, JsonValue]:
         "next_attempt_at": delivery.next_attempt_at,
         "created_at": delivery.created_at,
         "finished_at": delivery.finished_at,
+        "origin": delivery.origin,
+        "event_id": delivery.event_id or delivery.id,
+        "replay": delivery.replay_id,
     }
 
 
@@ -125,4 +129,27 @@ def render_detail(delivery: DeliveryDetail) -> dict[str, JsonValue]:
         **render_summary(delivery.summary),
         "body": _body_to_json(delivery.body),
         "attempts_made": [_render_attempt(attempt) for attempt in delivery.attempts],
+        "timeline": [
+            _render_moment(moment, delivery.summary)
+            for moment in timeline(delivery.summary, delivery.published_at, delivery.attempts, delivery.holder)
+        ],
     }
+
+
+def _render_moment(moment: Moment, delivery: DeliverySummary) -> dict[str, JsonValue]:
+    shown: dict[str, JsonValue] = {"at": moment.at, "step": moment.step}
+    if moment.held_by is not None:
+        shown |= {"by": moment.held_by, "until": moment.until, "delivery": moment.delivery_id}
+    elif moment.attempt is not None:
+        attempt = moment.attempt
+        shown |= {
+            "number": attempt.number,
+            "connect_ms": attempt.connect_ms,
+            "total_ms": attempt.total_ms,
+            "status": attempt.status,
+            "failure": attempt.failure,
+            "outcome": attempt.outcome,
+        }
+    elif moment.step is Step.DONE:
+        shown |= {"status": delivery.status, "reason": delivery.reason}
+    return shown

@@ -9,6 +9,7 @@ import typer
 from switchbay.cli.client import segment
 from switchbay.cli.commands.apps import find_app
 from switchbay.cli.connection import AccountOption, CaFileOption, Connection, ServerOption, UserOption, connected
+from switchbay.cli.moments import moment
 from switchbay.cli.output import JsonFlag, mapping, note, objects, plain, print_fields, print_json, print_table, when
 from switchbay.kit.jsonvalue import JsonValue
 
@@ -39,6 +40,15 @@ def list_deliveries(
     status: Annotated[
         Literal["pending", "delivered", "failed", "cancelled"] | None, typer.Option(help="Only with this status.")
     ] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(help="Only where the last attempt led to this: gave_up, an HTTP status, response_timeout …"),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Not older than this: 2h, 7d, 2026-01-31T12:00.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Older than this.")] = None,
+    replay: Annotated[str | None, typer.Option(help="Only what this replay sent again.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most deliveries to show.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")] = None,
     follow: Annotated[
@@ -56,9 +66,19 @@ def list_deliveries(
     Examples:
       switchbay deliveries list
       switchbay deliveries list --status failed --json
+      switchbay deliveries list --outcome response_timeout --since 2h
       switchbay deliveries list --app 3f0c… --follow
     """
-    filters = {"conversation": conversation, "event": event, "status": status, "cursor": cursor}
+    filters = {
+        "conversation": conversation,
+        "event": event,
+        "status": status,
+        "outcome": outcome,
+        "since": None if since is None else str(moment(since)),
+        "until": None if until is None else str(moment(until)),
+        "replay": replay,
+        "cursor": cursor,
+    }
     query = [("limit", str(limit)), *((name, value) for name, value in filters.items() if value is not None)]
     with connected(server, account, user, ca_file) as connection:
         if app_id is not None:  # an app that was uninstalled has deliveries still, but no name
@@ -83,7 +103,7 @@ def show(
     ca_file: CaFileOption = None,
     json_output: JsonFlag = False,
 ) -> None:
-    """Show a delivery: its body and every attempt with status, timings and what was answered.
+    """Show a delivery: its timeline with every attempt, and its body.
 
     \b
     Examples:
@@ -102,16 +122,31 @@ def show(
             if not isinstance(value, dict | list)
         ]
     )
-    for attempt in objects(answer.get("attempts_made")):
-        result = attempt.get("status") or attempt.get("failure") or attempt.get("outcome")
-        typer.echo(
-            plain(
-                f"attempt {attempt.get('number')}  {when(attempt.get('started_at'))}  {result}"
-                f"  {attempt.get('total_ms')} ms  {attempt.get('outcome')}  {attempt.get('detail') or ''}"
-            )
-        )
+    details = {attempt.get("number"): attempt.get("detail") for attempt in objects(answer.get("attempts_made"))}
+    for step in objects(answer.get("timeline")):
+        typer.echo(plain(f"{when(step.get('at'))}  {_step(step, details)}").rstrip())
     body = mapping(answer.get("body"))
     typer.echo(plain(body.get("text") or body.get("base64") or ""))
+
+
+def _step(step: dict[str, JsonValue], details: dict[JsonValue, JsonValue]) -> str:
+    """One line of a timeline, after its time."""
+    match step.get("step"):
+        case "held":
+            until = f" until {when(step.get('until'))}" if step.get("until") else ""
+            behind = f" behind {step.get('delivery')}" if step.get("delivery") else ""
+            return f"held by {step.get('by')}{behind}{until}"
+        case "attempt":
+            connect = "kept connection" if step.get("connect_ms") is None else f"connect {step.get('connect_ms')} ms"
+            result = step.get("failure") or step.get("status") or ""
+            return (
+                f"attempt {step.get('number')}  {result}  {connect}  total {step.get('total_ms')} ms"
+                f"  {step.get('outcome')}  {details.get(step.get('number')) or ''}"
+            )
+        case "done":
+            return f"{step.get('status')}  {step.get('reason') or ''}"
+        case other:
+            return str(other)
 
 
 def _follow(connection: Connection, query: list[tuple[str, str]], *, as_json: bool) -> None:

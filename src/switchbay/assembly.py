@@ -31,6 +31,7 @@ from switchbay.messaging.public import Limits, Messaging
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
+from switchbay.webhooks import signing_admin
 from switchbay.webhooks.public import Webhooks
 
 MANAGEMENT = "/switchbay/v1"
@@ -170,6 +171,7 @@ def _management(
         apps_admin.router(apps, accounts),
         *server.make_routers(),
         webhooks_admin.router(webhooks, accounts),
+        signing_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
     ):
         api.include_router(router)

@@ -12,7 +12,7 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, ManualClock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.kit.secret import Secret
-from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
+from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 from switchbay.webhooks.public import DeliveryFilter, Endpoint, Notification, Owner, Webhooks, remove_owner, set_owner
 from switchbay.webhooks.tables import lanes
 
@@ -30,6 +30,7 @@ class Signing:
 
     signature_algorithm: SignatureAlgorithm = "sha1"
     signature_encoding: SignatureEncoding = "base64"
+    standard_webhooks: StandardWebhooks = "off"
 
     async def get_account(self, _account_id: str, /) -> "Signing":
         """The same for every account."""

@@ -9,6 +9,7 @@ from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
 from switchbay.webhooks.domain import Notification, Pace, Pending, canonical_event_key
 from switchbay.webhooks.owners import OwnerCache
+from switchbay.webhooks.signing import SigningKeys
 from switchbay.webhooks.store import deliveries, lanes, listing, owners
 from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.store.listing import DeliveryDetail, DeliveryFilter, DeliverySummary
@@ -54,12 +55,13 @@ class Webhooks:
             most_lanes,
         )
         self._node = randomness.token(8)
+        self.signing_keys = SigningKeys(db, clock, randomness, vault)
         self.dispatcher = Dispatcher(
             db,
             clock,
             self._node,
             OwnerCache(db, vault, clock),
-            Sender(clock, egress, accounts, self._pace),
+            Sender(clock, egress, accounts, self.signing_keys, self._pace),
             self._pace,
         )
 

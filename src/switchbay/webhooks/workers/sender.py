@@ -5,10 +5,11 @@ from typing import Protocol
 
 from switchbay.infra.egress import Egress, Outcome
 from switchbay.infra.machine import Clock
-from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
+from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 from switchbay.webhooks import metrics, wire
 from switchbay.webhooks.domain import AttemptOutcome, Pace, Pending, Reason, Verdict, judge
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
+from switchbay.webhooks.signing import SigningKeys, with_standard_headers
 from switchbay.webhooks.store.deliveries import AttemptRow
 
 _TIMED_OUT = frozenset({"connect_timeout", "response_timeout", "dns"})
@@ -26,6 +27,11 @@ class SignatureSettings(Protocol):
     @property
     def signature_encoding(self) -> SignatureEncoding:
         """Base64 or hex."""
+        ...
+
+    @property
+    def standard_webhooks(self) -> StandardWebhooks:
+        """Which signatures of Standard Webhooks there are beside it."""
         ...
 
 
@@ -58,8 +64,9 @@ def endpoint_for(owner: SendOwner | None, event_key: str) -> SendEndpoint | Reas
 class Sender:
     """Makes attempts."""
 
-    def __init__(self, clock: Clock, egress: Egress, accounts: AccountSettings, pace: Pace) -> None:
+    def __init__(self, clock: Clock, egress: Egress, accounts: AccountSettings, keys: SigningKeys, pace: Pace) -> None:
         self._clock = clock
+        self._keys = keys
         self._egress = egress
         self._accounts = accounts
         self._pace = pace
@@ -77,6 +84,12 @@ class Sender:
             algorithm=account.signature_algorithm,
             encoding=account.signature_encoding,
         )
+        if account.standard_webhooks != "off":
+            secrets = (
+                [owner.signing_secret] if owner.other_secret is None else [owner.signing_secret, owner.other_secret]
+            )
+            keys = await self._keys.find(account_id, account.standard_webhooks)
+            headers = with_standard_headers(headers, delivery.body, secrets, keys, started_at)
         metrics.IN_FLIGHT.inc()
         try:
             outcome = await self._egress.post(

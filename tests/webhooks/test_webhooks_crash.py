@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -50,6 +51,12 @@ class FailingDatabase:
     async def write(self, work: Work[T]) -> T:
         self._check()
         return await self._db.write(work)
+
+    def notify(self, channel: str) -> None:
+        self._db.notify(channel)
+
+    def listen(self, channel: str, callback: Callable[[], None]) -> Callable[[], None]:
+        return self._db.listen(channel, callback)
 
     async def close(self) -> None:
         await self._db.close()

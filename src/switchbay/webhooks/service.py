@@ -13,7 +13,7 @@ from switchbay.webhooks.signing import SigningKeys
 from switchbay.webhooks.store import deliveries, lanes, listing, owners
 from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.store.listing import DeliveryDetail, DeliveryFilter, DeliverySummary
-from switchbay.webhooks.workers import Dispatcher, Handoff
+from switchbay.webhooks.workers import LANES_ARE_DUE, Dispatcher, Handoff
 from switchbay.webhooks.workers.sender import AccountSettings, Sender
 
 _MOST_LANES = 20_000
@@ -109,6 +109,8 @@ class Webhooks:
             if lane.node == self._node:
                 handoffs.append(Handoff(key, lane.fence, lane.claimed_from, lane.wake_at, tuple(pending)))
         await deliveries.insert(tx, rows)
+        if any(lane.wake_at <= now for lane in published.values()):  # nobody works on it: this node does not deliver
+            tx.on_commit(lambda: self._db.notify(LANES_ARE_DUE))
         if handoffs:
             tx.on_commit(lambda: self.dispatcher.accept(handoffs))
 

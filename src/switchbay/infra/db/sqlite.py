@@ -184,6 +184,7 @@ class SqliteDatabase:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._closed = False
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._reader_connections: list[sqlite3.Connection] = []
@@ -226,6 +227,23 @@ class SqliteDatabase:
         finally:
             self._waiting -= 1
         return result
+
+    def notify(self, channel: str) -> None:
+        """Wake whoever listens; there is no other process."""
+        loop = asyncio.get_running_loop()
+        for callback in self._listeners.get(channel, ()):
+            loop.call_soon(callback)
+
+    def listen(self, channel: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have ``callback`` called at each notice."""
+        callbacks = self._listeners.setdefault(channel, [])
+        callbacks.append(callback)
+
+        def end() -> None:
+            if callback in callbacks:
+                callbacks.remove(callback)
+
+        return end
 
     async def close(self) -> None:
         """Finish the works that are queued, then close every connection."""

@@ -7,7 +7,8 @@ needs a lock.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 import structlog
@@ -33,6 +34,8 @@ _BACK_OFF_MS = 1_000
 _SHORT_BACK_OFF_MS = 100
 _LONG_WAIT_MS = 1_000
 _LAST_WRITES_SECONDS = 3.0
+LANES_ARE_DUE = "switchbay_webhook_lanes"
+"""The notice that some lane waits for any node that delivers."""
 
 _log = structlog.get_logger("webhooks")
 
@@ -57,6 +60,8 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._is_running = False
+        self._is_called = asyncio.Event()
+        self._end_listening: Callable[[], None] | None = None
 
     # Life
 
@@ -79,12 +84,15 @@ class Dispatcher:
         """Accept lanes; sweep and wake in the background, or only when ``sweep_once`` and ``wake_due`` are called."""
         self._is_running = True
         if in_background:
+            self._end_listening = self._db.listen(LANES_ARE_DUE, self._is_called.set)
             loop = asyncio.get_running_loop()
             self._loops = [loop.create_task(self._sweep_for_ever()), loop.create_task(self._wake_for_ever())]
 
     async def stop(self, grace_seconds: float) -> None:
         """Let requests under way end, write everything down, and leave the lanes to others."""
         self._is_running = False
+        if self._end_listening is not None:
+            self._end_listening()
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -99,6 +107,7 @@ class Dispatcher:
             async with asyncio.timeout(min(grace_seconds, _LAST_WRITES_SECONDS)):
                 await self._recorder.flush()
                 await self._leave_lanes()
+                self._db.notify(LANES_ARE_DUE)
         except (TimeoutError, DatabaseUnavailable):
             _log.warning("stopped before all was written; the rest follows when the leases run out")
         self._recorder.cancel()
@@ -391,6 +400,7 @@ class Dispatcher:
 
     async def _sweep_for_ever(self) -> None:
         while True:
+            self._is_called.clear()
             try:
                 self.renew_leases()
                 while await self.sweep_once() == _LANES_A_SWEEP:
@@ -399,7 +409,9 @@ class Dispatcher:
                 _log.warning("the sweep waits for the database", reason=error.detail.get("reason"))
             except Exception:  # noqa: BLE001 - the sweep must go on
                 _log.exception("the sweep failed")
-            await asyncio.sleep(self._pace.sweep_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.sweep_seconds):
+                    await self._is_called.wait()
 
     async def _wake_for_ever(self) -> None:
         while True:

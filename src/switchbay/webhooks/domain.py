@@ -32,6 +32,7 @@ class Reason(StrEnum):
     APP_DISABLED = "app_disabled"
     APP_REMOVED = "app_removed"
     ENDPOINT_REMOVED = "endpoint_removed"
+    REPLAY_CANCELLED = "replay_cancelled"
 
 
 class Origin(StrEnum):
@@ -69,6 +70,15 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What marks a delivery that is not the event as it happened: a replay names the event and what it belongs to."""
+
+    origin: Origin
+    event_id: str | None = None
+    replay_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """One event for one app. ``body`` holds the exact bytes that are sent and signed."""
 
@@ -78,6 +88,7 @@ class Notification:
     event_key: str
     body: bytes = field(repr=False)
     created_at: int
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,42 @@ def delivery_unknown() -> AppError:
     return AppError(Kind.NOT_FOUND, "delivery_unknown", "This account has no delivery with this id.")
 
 
+def delivery_pending() -> AppError:
+    """A delivery that is still to be made cannot be made again."""
+    return AppError(Kind.CONFLICT, "delivery_pending", "This delivery is still pending: it is sent anyway.")
+
+
+def event_not_subscribed(event_key: str) -> AppError:
+    """The app is disabled, removed, or has no endpoint for this event."""
+    return AppError(
+        Kind.CONFLICT,
+        "event_not_subscribed",
+        "The app is disabled or removed, or has no endpoint for this event.",
+        {"event": event_key},
+    )
+
+
+def replay_unknown() -> AppError:
+    """No replay of this account has this id."""
+    return AppError(Kind.NOT_FOUND, "replay_unknown", "This account has no replay with this id.")
+
+
+def replay_range_invalid() -> AppError:
+    """A replay of no time, or of time to come."""
+    return AppError(
+        Kind.INVALID,
+        "replay_range_invalid",
+        "A replay needs a since that lies before until, and neither in the future.",
+    )
+
+
+def replays_too_many(most: int) -> AppError:
+    """So many replays of the account are under way that no other may begin."""
+    return AppError(
+        Kind.CONFLICT, "replays_too_many", "Too many replays are under way in this account.", {"most": most}
+    )
+
+
 def cursor_invalid() -> AppError:
     """A cursor that no answer of this list contained."""
     return AppError(Kind.INVALID, "cursor_invalid", "The cursor is not one that this list gave out.")

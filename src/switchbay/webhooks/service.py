@@ -9,15 +9,19 @@ from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
 from switchbay.webhooks.domain import Notification, Pace, Pending, canonical_event_key
 from switchbay.webhooks.owners import OwnerCache
+from switchbay.webhooks.replaying import Replays
 from switchbay.webhooks.signing import SigningKeys
 from switchbay.webhooks.store import deliveries, lanes, listing, owners
 from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.store.listing import DeliveryDetail, DeliveryFilter, DeliverySummary
 from switchbay.webhooks.workers import LANES_ARE_DUE, Dispatcher, Handoff
+from switchbay.webhooks.workers.background import Background
 from switchbay.webhooks.workers.sender import AccountSettings, Sender
 
 _MOST_LANES = 20_000
 _GRACE_SECONDS = 2.0
+_BETWEEN_REPLAY_STEPS = 0.05
+"""Seconds, so that what happens now is not held up by what is sent again."""
 
 
 class Webhooks:
@@ -64,15 +68,28 @@ class Webhooks:
             Sender(clock, egress, accounts, self.signing_keys, self._pace),
             self._pace,
         )
+        self.replays = Replays(db, clock, randomness, self._append)
+        self._background = (
+            Background(
+                "webhooks-replays",
+                self.replays.step_once,
+                busy_seconds=_BETWEEN_REPLAY_STEPS,
+                idle_seconds=sweep_seconds,
+            ),
+        )
 
     # Life
 
     async def start(self) -> None:
         """Begin to deliver. Without it, publishing works and the deliveries wait for a node that has started."""
         self.dispatcher.start()
+        for each in self._background:
+            each.start()
 
     async def stop(self) -> None:
         """End what is under way, within the limits of one request, and leave the rest to other nodes."""
+        for each in self._background:
+            await each.stop()
         await self.dispatcher.stop(self._pace.connect_seconds + self._pace.response_seconds + _GRACE_SECONDS)
 
     # Publishing
@@ -83,8 +100,11 @@ class Webhooks:
         Notifications of one lane keep their order. They are sent once the transaction has committed.
         """
         wanted = await self._subscribed(tx, notifications)
-        if not wanted:
-            return
+        if wanted:
+            await self._append(tx, wanted)
+
+    async def _append(self, tx: Tx, wanted: Sequence[Notification]) -> list[Pending]:
+        """Put deliveries at the ends of their lanes."""
         now = self._clock.now_ms()
         accepting = self.dispatcher.is_accepting
         by_lane: dict[LaneKey, list[Notification]] = {}
@@ -96,15 +116,19 @@ class Webhooks:
             node=self._node if accepting else "",
             wake_at=now + self._pace.lease_ms if accepting else now,
         )
+        made: list[Pending] = []
         rows: list[deliveries.NewDelivery] = []
         handoffs: list[Handoff] = []
         for key, group in by_lane.items():
             lane = published[key]
             first = lane.next_position - len(group)
             pending = [self._pending(each, first + place) for place, each in enumerate(group)]
+            made.extend(pending)
             rows.extend(
-                deliveries.NewDelivery(each.id, key, each.position, each.event_key, each.body, each.created_at)
-                for each in pending
+                deliveries.NewDelivery(
+                    each.id, key, each.position, each.event_key, each.body, each.created_at, given.mark
+                )
+                for given, each in zip(group, pending, strict=True)
             )
             if lane.node == self._node:
                 handoffs.append(Handoff(key, lane.fence, lane.claimed_from, lane.wake_at, tuple(pending)))
@@ -113,6 +137,7 @@ class Webhooks:
             tx.on_commit(lambda: self._db.notify(LANES_ARE_DUE))
         if handoffs:
             tx.on_commit(lambda: self.dispatcher.accept(handoffs))
+        return made
 
     async def _subscribed(self, tx: Tx, notifications: Sequence[Notification]) -> list[Notification]:
         owner_ids: dict[str, dict[str, None]] = {}
@@ -138,9 +163,15 @@ class Webhooks:
             0,
             0,
             notification.created_at,
+            None if notification.mark is None else notification.mark.origin,
+            None if notification.mark is None else notification.mark.event_id,
         )
 
     # Looking
+
+    def now_ms(self) -> int:
+        """The time of this node, epoch milliseconds."""
+        return self._clock.now_ms()
 
     async def list_deliveries(
         self, account_id: str, wanted: DeliveryFilter, *, cursor: str | None = None, limit: int = 50

@@ -11,6 +11,7 @@ from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
 from switchbay.webhooks.domain import Pending, signatures
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
+from switchbay.webhooks.replay import Replay
 from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliverySummary
 from switchbay.webhooks.timeline import Moment, Step, timeline
 
@@ -133,6 +134,31 @@ def render_detail(delivery: DeliveryDetail) -> dict[str, JsonValue]:
             _render_moment(moment, delivery.summary)
             for moment in timeline(delivery.summary, delivery.published_at, delivery.attempts, delivery.holder)
         ],
+    }
+
+
+def render_replay(replay: Replay) -> dict[str, JsonValue]:
+    """A replay and how far it is."""
+    wanted = replay.wanted
+    return {
+        "id": replay.id,
+        "filter": {
+            "app": wanted.owner_id,
+            "conversation": wanted.lane,
+            "event": wanted.event_key,
+            "status": wanted.status,
+            "outcome": wanted.outcome,
+            "since": wanted.since,
+            "until": wanted.until,
+        },
+        "state": replay.state,
+        "replayed": replay.replayed,
+        "skipped": replay.skipped,
+        "progress": replay.progress,
+        "passed_until": replay.passed_until,
+        "created_at": replay.created_at,
+        "updated_at": replay.updated_at,
+        "finished_at": replay.finished_at,
     }
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from switchbay.infra.db import Tx
-from switchbay.webhooks.domain import Origin, Pending, Status
+from switchbay.infra.db.door import Value
+from switchbay.webhooks.domain import Mark, Origin, Pending, Status
 from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.tables import attempts, deliveries
 
@@ -21,6 +22,7 @@ class NewDelivery:
     event_key: str
     body: bytes = field(repr=False)
     created_at: int
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """A delivery that is tried again."""
+    """A delivery that is tried again; ``next_attempt_at`` is None when its gate decides when."""
 
     account_id: str
     id: str
     attempts: int
-    next_attempt_at: int
+    next_attempt_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +92,31 @@ _window = (
 
 
 async def insert(tx: Tx, rows: Sequence[NewDelivery]) -> None:
-    """Store new, pending deliveries."""
-    await tx.insert_many(
-        deliveries,
-        [
-            {
-                "account_id": row.key[0],
-                "id": row.id,
-                "owner_id": row.key[1],
-                "lane": row.key[2],
-                "position": row.position,
-                "event_key": row.event_key,
-                "body": row.body,
-                "status": "pending",
-                "attempts": 0,
-                "created_at": row.created_at,
-            }
-            for row in rows
-        ],
-    )
+    """Store new, pending deliveries. Events as they happen, which are nearly all, cost no column for marks."""
+    plain = [_columns(row) for row in rows if row.mark is None]
+    marked = [{**_columns(row), **_mark_columns(row.mark)} for row in rows if row.mark is not None]
+    await tx.insert_many(deliveries, plain)
+    if marked:
+        await tx.insert_many(deliveries, marked)
+
+
+def _columns(row: NewDelivery) -> dict[str, Value]:
+    return {
+        "account_id": row.key[0],
+        "id": row.id,
+        "owner_id": row.key[1],
+        "lane": row.key[2],
+        "position": row.position,
+        "event_key": row.event_key,
+        "body": row.body,
+        "status": "pending",
+        "attempts": 0,
+        "created_at": row.created_at,
+    }
+
+
+def _mark_columns(mark: Mark) -> dict[str, Value]:
+    return {"origin": mark.origin.value, "event_id": mark.event_id, "replay_id": mark.replay_id}
 
 
 async def window(tx: Tx, key: LaneKey, *, from_position: int, most: int) -> list[Pending]:

@@ -192,19 +192,24 @@ _BY_LAST_ATTEMPT = {
 }
 
 
-@lru_cache(maxsize=128)
-def _list(names: frozenset[str], status: Status | None) -> "sa.Select[tuple[object, ...]]":
-    statement = sa.select(*_SUMMARY).where(
+def conditions(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
+    """What holds for an account's deliveries with an id from ``after`` to ``before`` that these filters want."""
+    given: list[sa.ColumnElement[bool]] = [
         deliveries.c.account_id == sa.bindparam("account_id"),
         deliveries.c.id < sa.bindparam("before"),
         deliveries.c.id >= sa.bindparam("after"),
-    )
-    for name in ("owner_id", "lane", "event_key", "replay_id"):
-        if name in names:
-            statement = statement.where(deliveries.c[name] == sa.bindparam(name))
-    for name, last in _BY_LAST_ATTEMPT.items():
-        if name in names:
-            statement = statement.where(sa.exists(last))
+    ]
+    given += [
+        deliveries.c[name] == sa.bindparam(name)
+        for name in ("owner_id", "lane", "event_key", "replay_id")
+        if name in names
+    ]
+    return given + [sa.exists(last) for name, last in _BY_LAST_ATTEMPT.items() if name in names]
+
+
+@lru_cache(maxsize=128)
+def _list(names: frozenset[str], status: Status | None) -> "sa.Select[tuple[object, ...]]":
+    statement = sa.select(*_SUMMARY).where(*conditions(names))
     if status is not None:
         # Written out, so that both engines see whether a partial index fits.
         statement = statement.where(deliveries.c.status == sa.literal_column(f"'{status.value}'"))
@@ -225,14 +230,8 @@ async def find(
     }
     if wanted.until is not None:
         params["before"] = min(str(params["before"]), first_id_at(wanted.until))
-    given: dict[str, str | int | None] = {
-        "owner_id": wanted.owner_id,
-        "lane": wanted.lane,
-        "event_key": wanted.event_key,
-        "replay_id": wanted.replay_id,
-        **_outcome_params(wanted.outcome),
-    }
-    params.update({name: value for name, value in given.items() if value is not None})
+    given = filter_params(wanted)
+    params.update(given)
     if wanted.lane is not None:
         # No index by lane: what a lane's ids lie between is known, and a conversation is short.
         by_owner = wanted.owner_id is not None
@@ -241,14 +240,25 @@ async def find(
             return []
         params["after"] = max(str(params["after"]), first_id_at(span[0]))
         params["before"] = min(str(params["before"]), first_id_at(span[1] + 1))
-    names = frozenset(name for name, value in given.items() if value is not None)
-    rows = await tx.fetch(_list(names, wanted.status), params)
+    rows = await tx.fetch(_list(frozenset(given), wanted.status), params)
     return [_summary(row) for row in rows]
 
 
 def first_id_at(at_ms: int) -> str:
     """The lowest id that a delivery made at this time may have."""
     return sortable_id("dlv", max(0, min(at_ms, LATEST_MS)), bytes(10))
+
+
+def filter_params(wanted: DeliveryFilter) -> dict[str, str | int]:
+    """The filters that are given, by the names of their parameters; status and times aside."""
+    given: dict[str, str | int | None] = {
+        "owner_id": wanted.owner_id,
+        "lane": wanted.lane,
+        "event_key": wanted.event_key,
+        "replay_id": wanted.replay_id,
+        **_outcome_params(wanted.outcome),
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _outcome_params(outcome: str | None) -> dict[str, str | int]:

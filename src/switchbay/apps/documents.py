@@ -56,7 +56,9 @@ def endpoints(document: Mapping[str, JsonValue]) -> tuple[Endpoint, ...]:
         url = webhook.get("endpoint")
         if isinstance(url, str):
             headers = tuple((str(header["header_name"]), str(header["header_value"])) for header in _headers(webhook))
-            found.append(Endpoint(event, url, headers, _integer(webhook.get("max_retries"))))
+            retries = webhook.get("max_retries")
+            is_exempt = isinstance(retries, int) and retries == 0  # written, not left out
+            found.append(Endpoint(event, url, headers, _integer(retries), is_exempt))
     return tuple(found)
 
 

@@ -4,6 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 ATTEMPTS = Counter("switchbay_webhook_attempts", "Webhook requests that were made, by what they led to.", ["outcome"])
 CANCELLED = Counter("switchbay_webhook_cancelled", "Deliveries that were cancelled before they were sent.", ["reason"])
+EXPIRED = Counter("switchbay_webhook_expired", "Held deliveries that were given up when their retention was over.")
+GATES_CLOSED = Counter("switchbay_webhook_gates_closed", "Gates that were closed by an endpoint's failure.")
 LOST_LANES = Counter("switchbay_webhook_lost_lanes", "Results ignored because another node had taken the lane over.")
 SWEPT_LANES = Counter("switchbay_webhook_swept_lanes", "Lanes taken over by the sweep after a crash, a wait or a stop.")
 REQUEST_SECONDS = Histogram(

@@ -19,12 +19,14 @@ from switchbay.webhooks import errors
 from switchbay.webhooks.domain import (
     MAX_RETRIES,
     Endpoint,
+    GateState,
     Owner,
     Reason,
     canonical_event_key,
     header_fault,
     is_sent,
 )
+from switchbay.webhooks.store import lanes
 from switchbay.webhooks.store import owners as store
 
 _CACHE_SECONDS = 2.0
@@ -43,6 +45,8 @@ async def set_owner(tx: Tx, vault: Vault, owner: Owner, now: int) -> None:
     await store.put_owner(tx, row, now)
     if not owner.enabled:
         await store.cancel_pending(tx, owner.account_id, owner.owner_id, Reason.APP_DISABLED, now)
+        await store.open_gate(tx, owner.account_id, owner.owner_id)
+        await lanes.release_held(tx, owner.account_id, owner.owner_id, now)
     tx.on_commit(_dropper(owner.account_id, owner.owner_id))
 
 
@@ -50,6 +54,7 @@ async def remove_owner(tx: Tx, account_id: str, owner_id: str, now: int) -> None
     """Forget an owner, in the caller's transaction; its pending deliveries are cancelled."""
     await store.delete_owner(tx, account_id, owner_id)
     await store.cancel_pending(tx, account_id, owner_id, Reason.APP_REMOVED, now)
+    await lanes.release_held(tx, account_id, owner_id, now)
     tx.on_commit(_dropper(account_id, owner_id))
 
 
@@ -82,6 +87,7 @@ def _seal(vault: Vault, owner: Owner) -> store.OwnerRow:
             endpoint.url,
             vault.seal(headers, _context(account_id, owner_id, f"headers/{key}")),
             max(0, min(endpoint.max_retries, MAX_RETRIES)),
+            endpoint.is_exempt,
         )
     other = owner.other_secret
     return store.OwnerRow(
@@ -112,23 +118,30 @@ def _check(endpoint: Endpoint) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SendEndpoint:
-    """An endpoint ready for sending: the headers are those that are really sent."""
+    """An endpoint ready for sending: the headers are those that are really sent.
+
+    ``is_gone`` says that it told us not to call again.
+    """
 
     url: str
     origin: tuple[str, str, int]
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     max_retries: int
+    is_exempt: bool = False
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SendOwner:
-    """An owner ready for sending."""
+    """An owner ready for sending. ``retention_ms`` is 0 for none; ``is_held`` says that its gate is closed."""
 
     client_id: str
     enabled: bool
     endpoints: dict[str, SendEndpoint]
     signing_secret: bytes = field(repr=False)
     other_secret: bytes | None = field(repr=False)
+    retention_ms: int = 0
+    is_held: bool = False
 
 
 def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
@@ -148,11 +161,15 @@ def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
                     if is_sent(name)
                 ),
                 each.max_retries,
+                each.is_exempt,
+                each.disabled_at is not None,
             )
             for each in row.endpoints
         },
         plain(row.signing_secret, "signing_secret"),
         None if row.other_secret is None else plain(row.other_secret, "other_secret"),
+        row.retention_time * 1000,
+        row.gate == GateState.FAILED,
     )
 
 

@@ -6,7 +6,7 @@ lease of the node that works on it, or the time of the next attempt. ``fence`` g
 
 An owner's gate is closed while its events are held. A held lane has ``wake_at`` at ``HELD``, where no sweep finds it;
 ``expires_at`` is when the first of its events is to be given up, and stays until the lane has sent all that was stored.
-``gate_at`` is when a gate's timer goes off, ``gate_next`` when the endpoint is tried again, with the lane ``gate_lane``.
+``gate_at`` is when a gate's timer goes off, ``gate_next`` when the endpoint is tried again, by the lane ``gate_lane``.
 
 The indexes are partial so that the many delivered rows cost them nothing.
 """

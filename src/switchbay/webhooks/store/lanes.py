@@ -11,10 +11,11 @@ from functools import lru_cache
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from switchbay.infra.db import Tx
-from switchbay.webhooks.tables import lanes
+from switchbay.infra.db import Row, Tx
+from switchbay.webhooks.tables import HELD, lanes
 
 LaneKey = tuple[str, str, str]
+OwnerKey = tuple[str, str]
 
 _KEY = ("account_id", "owner_id", "lane")
 _MOST_ROWS = 64
@@ -55,8 +56,17 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A lane that is left until its owner's gate opens; ``expires_at`` is when its first event is given up."""
+
+    key: LaneKey
+    fence: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
-    """A lane that the sweep has taken."""
+    """A lane that the sweep or a gate has taken."""
 
     key: LaneKey
     fence: int
@@ -145,7 +155,11 @@ def _settle_statement(count: int) -> sa.Insert:
                 (lanes.c.fence != new.fence, lanes.c.wake_at),
                 (lanes.c.next_position == new.next_position, sa.null()),
                 else_=new.wake_at,
-            )
+            ),
+            "expires_at": sa.case(
+                (sa.and_(lanes.c.fence == new.fence, lanes.c.next_position == new.next_position), sa.null()),
+                else_=lanes.c.expires_at,
+            ),
         },
     ).returning(lanes.c.account_id, lanes.c.owner_id, lanes.c.lane, lanes.c.fence, lanes.c.wake_at)
 
@@ -161,6 +175,15 @@ _next_position = sa.select(lanes.c.next_position).where(
     lanes.c.account_id == sa.bindparam("account_id"),
     lanes.c.owner_id == sa.bindparam("owner_id"),
     lanes.c.lane == sa.bindparam("lane"),
+)
+_release_held = (
+    sa.update(lanes)
+    .where(
+        lanes.c.account_id == sa.bindparam("account"),
+        lanes.c.owner_id == sa.bindparam("owner"),
+        lanes.c.wake_at == sa.literal_column(str(HELD)),
+    )
+    .values(wake_at=sa.bindparam("now"), expires_at=sa.null())
 )
 
 
@@ -201,7 +224,12 @@ async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
 async def claim_due(tx: Tx, *, node: str, now: int, lease_until: int, most: int) -> list[Claimed]:
     """Take up to ``most`` lanes whose time has come and that no other node is just taking."""
     due = await tx.fetch(_due, {"now": now, "most": most})
-    claimed = [Claimed((row[0], row[1], row[2]), row[3] + 1, lease_until) for row in due]
+    return await take(tx, due, node=node, lease_until=lease_until)
+
+
+async def take(tx: Tx, rows: Sequence[Row], *, node: str, lease_until: int) -> list[Claimed]:
+    """Make ``node`` the holder of lanes that are locked; the rows begin with key and fence."""
+    claimed = [Claimed((row[0], row[1], row[2]), row[3] + 1, lease_until) for row in rows]
     await tx.update_many(
         lanes,
         [
@@ -224,3 +252,27 @@ async def next_position(tx: Tx, key: LaneKey) -> int:
     """The position that the lane's next delivery will get."""
     row = await tx.fetch_one(_next_position, {"account_id": key[0], "owner_id": key[1], "lane": key[2]})
     return 0 if row is None else int(row[0])
+
+
+async def hold(tx: Tx, rows: Sequence[Hold]) -> None:
+    """Leave lanes that were settled with ``wake_at`` at ``HELD`` in this transaction to their owners' gates."""
+    await tx.update_many(
+        lanes,
+        [
+            {
+                "account_id": row.key[0],
+                "owner_id": row.key[1],
+                "lane": row.key[2],
+                "fence": row.fence,
+                "node": "",
+                "expires_at": row.expires_at,
+            }
+            for row in rows
+        ],
+        keys=(*_KEY, "fence"),
+    )
+
+
+async def release_held(tx: Tx, account_id: str, owner_id: str, now: int) -> None:
+    """Leave all held lanes of an owner to the sweep."""
+    await tx.execute(_release_held, {"account": account_id, "owner": owner_id, "now": now})

@@ -13,11 +13,22 @@ from switchbay.webhooks.tables import deliveries, endpoints, owners
 _KEY = ("account_id", "owner_id")
 
 _insert_owner = insert(owners).values({column.name: sa.bindparam(column.name) for column in owners.columns})
+_is_up = owners.c.gate == sa.literal_column("'up'")
+_opens = sa.and_(
+    owners.c.gate == sa.literal_column("'failed'"), _insert_owner.excluded.retention_time == sa.literal_column("0")
+)
 _put_owner = _insert_owner.on_conflict_do_update(
     index_elements=_KEY,
     set_={
         name: _insert_owner.excluded[name]
         for name in ("client_id", "enabled", "retention_time", "signing_secret", "other_secret", "updated_at")
+    }
+    | {
+        # The app has changed: what is held is tried at once, and goes if there is no retention any more.
+        "gate": sa.case((_opens, sa.literal_column("'in_transition'")), else_=owners.c.gate),
+        "gate_since": sa.case((_opens, _insert_owner.excluded.gate_since), else_=owners.c.gate_since),
+        "gate_at": sa.case((_is_up, sa.null()), else_=_insert_owner.excluded.updated_at),
+        "gate_next": sa.case((_is_up, sa.null()), else_=_insert_owner.excluded.updated_at),
     },
 )
 _delete_owner = sa.delete(owners).where(
@@ -40,6 +51,29 @@ _cancel_pending = (
         next_attempt_at=sa.null(),
     )
 )
+_open_gate = (
+    sa.update(owners)
+    .where(owners.c.account_id == sa.bindparam("account"), owners.c.owner_id == sa.bindparam("owner"))
+    .values(
+        gate=sa.literal_column("'up'"), gate_at=sa.null(), gate_next=sa.null(), gate_failures=sa.literal_column("0")
+    )
+)
+_disable_endpoint = (
+    sa.update(endpoints)
+    .where(
+        endpoints.c.account_id == sa.bindparam("account"),
+        endpoints.c.owner_id == sa.bindparam("owner"),
+        endpoints.c.event_key == sa.bindparam("key"),
+        endpoints.c.url == sa.bindparam("called"),
+        endpoints.c.disabled_at.is_(None),
+        sa.exists().where(
+            owners.c.account_id == endpoints.c.account_id,
+            owners.c.owner_id == endpoints.c.owner_id,
+            owners.c.updated_at <= sa.bindparam("started_at"),
+        ),
+    )
+    .values(disabled_at=sa.bindparam("now"))
+)
 _select_owner = sa.select(owners).where(
     owners.c.account_id == sa.bindparam("account_id"), owners.c.owner_id == sa.bindparam("owner_id")
 )
@@ -57,6 +91,7 @@ _select_subscriptions = (
         endpoints.c.account_id == sa.bindparam("account_id"),
         endpoints.c.owner_id.in_(sa.bindparam("owner_ids", expanding=True)),
         owners.c.enabled.is_(sa.true()),
+        endpoints.c.disabled_at.is_(None),
     )
 )
 
@@ -69,6 +104,8 @@ class EndpointRow:
     url: str
     headers: bytes
     max_retries: int
+    is_exempt: bool = False
+    disabled_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +120,11 @@ class OwnerRow:
     signing_secret: bytes
     other_secret: bytes | None
     endpoints: tuple[EndpointRow, ...]
+    gate: str = "up"
 
 
 async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
-    """Store an owner and replace its endpoints; its gate stays as it is."""
+    """Store an owner and replace its endpoints, none of them disabled; a closed gate stays closed and tries at once."""
     await tx.execute(
         _put_owner,
         {
@@ -117,7 +155,7 @@ async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
                 "url": endpoint.url,
                 "headers": endpoint.headers,
                 "max_retries": endpoint.max_retries,
-                "is_exempt": False,
+                "is_exempt": endpoint.is_exempt,
                 "disabled_at": None,
             }
             for endpoint in row.endpoints
@@ -145,6 +183,19 @@ async def cancel_pending(tx: Tx, account_id: str, owner_id: str, reason: Reason,
     )
 
 
+async def open_gate(tx: Tx, account_id: str, owner_id: str) -> None:
+    """Hold nothing any more; the lanes are released by the caller."""
+    await tx.execute(_open_gate, {"account": account_id, "owner": owner_id})
+
+
+async def disable_endpoint(
+    tx: Tx, account_id: str, owner_id: str, event_key: str, url: str, *, started_at: int, now: int
+) -> None:
+    """Call an endpoint no more that said it is gone, unless the app has changed since the call began."""
+    key = {"account": account_id, "owner": owner_id, "key": event_key, "called": url}
+    await tx.execute(_disable_endpoint, {**key, "started_at": started_at, "now": now})
+
+
 async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
     """One owner with its endpoints."""
     key = {"account_id": account_id, "owner_id": owner_id}
@@ -160,7 +211,18 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
         row["retention_time"],
         row["signing_secret"],
         row["other_secret"],
-        tuple(EndpointRow(each["event_key"], each["url"], each["headers"], each["max_retries"]) for each in found),
+        tuple(
+            EndpointRow(
+                each["event_key"],
+                each["url"],
+                each["headers"],
+                each["max_retries"],
+                bool(each["is_exempt"]),
+                each["disabled_at"],
+            )
+            for each in found
+        ),
+        row["gate"],
     )
 
 

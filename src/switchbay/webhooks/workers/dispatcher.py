@@ -1,9 +1,9 @@
 """The dispatcher of a node: holds lanes, has the first delivery of each sent, and decides what comes next.
 
 A lane is always in exactly one place: being read, waiting for a slot, being sent, being recorded, or waiting for a
-time. Lanes come from publishes on this node (in memory, right after the commit) and from the sweep, which takes over
-every lane whose lease or waiting time has run out, whoever left it. Everything here runs on the event loop, so nothing
-needs a lock.
+time. Lanes come from publishes on this node (in memory, right after the commit), from the sweep, which takes over
+every lane whose lease or waiting time has run out, whoever left it, and from gates that open. While an owner's gate is
+closed its lanes are left to it and forgotten here. Everything here runs on the event loop, so nothing needs a lock.
 """
 
 import asyncio
@@ -17,14 +17,15 @@ from switchbay.infra.db import Database, DatabaseUnavailable
 from switchbay.infra.machine import Clock
 from switchbay.kit.errors import AppError
 from switchbay.webhooks import metrics
-from switchbay.webhooks.domain import Pace, Pending, Reason
+from switchbay.webhooks.domain import LONGEST_GAP_MS, Gate, Pace, Pending, Reason
 from switchbay.webhooks.owners import OwnerCache, SendOwner
 from switchbay.webhooks.store import lanes
-from switchbay.webhooks.store.lanes import LaneKey
+from switchbay.webhooks.store.lanes import Claimed, LaneKey, OwnerKey
 from switchbay.webhooks.workers.alarms import Alarms
+from switchbay.webhooks.workers.gates import Gates, Step
 from switchbay.webhooks.workers.lane import Handoff, Lane, Memory, State
 from switchbay.webhooks.workers.reader import Reader
-from switchbay.webhooks.workers.recorder import Fate, Recorder, Result
+from switchbay.webhooks.workers.recorder import Fate, News, Recorder, Result
 from switchbay.webhooks.workers.sender import Attempted, Sender, endpoint_for
 from switchbay.webhooks.workers.slots import Origin, Slots
 
@@ -55,8 +56,12 @@ class Dispatcher:
         self._lanes: dict[LaneKey, Lane] = {}
         self._slots: Slots[tuple[Lane, int]] = Slots(pace.in_flight)
         self._reader = Reader(db, memory, self._free)
-        self._recorder = Recorder(db, self._recorded)
+        self._recorder = Recorder(db, self._recorded, self._moved)
         self._alarms = Alarms(clock)
+        self._gates = Gates(
+            db, clock, node, pace.lease_ms, room=self._room, stepped=self._stepped, alarm=self._alarms.tick
+        )
+        self._closing: dict[OwnerKey, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._is_running = False
@@ -124,6 +129,8 @@ class Dispatcher:
         ]
         if rows:
             await self._db.write(lambda tx: lanes.settle(tx, rows))
+        for key in {lane.key[:2] for lane in self._lanes.values() if lane.is_probe}:
+            await self._gates.rearm(key)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -161,15 +168,19 @@ class Dispatcher:
         )
         for each in claimed:
             metrics.SWEPT_LANES.inc()
-            lane = self._lanes.get(each.key)
-            if lane is None:
-                lane = self._hold(each.key, each.fence, each.lease_until, 0)
-                lane.is_behind = True
-            elif each.fence > lane.fence:
-                self._renew(lane, each.fence, each.lease_until, 0, is_behind=True)
-            if lane.state is State.FREE:
-                self._advance(lane)
+            self._take_over(each)
         return len(claimed)
+
+    def _take_over(self, claimed: Claimed, *, is_probe: bool = False) -> None:
+        lane = self._lanes.get(claimed.key)
+        if lane is None:
+            lane = self._hold(claimed.key, claimed.fence, claimed.lease_until, 0)
+            lane.is_behind = True
+        elif claimed.fence > lane.fence:
+            self._renew(lane, claimed.fence, claimed.lease_until, 0, is_behind=True)
+        lane.is_probe = is_probe
+        if lane.state is State.FREE:
+            self._advance(lane)
 
     def renew_leases(self) -> int:
         """Prolong the leases of the lanes in memory that have used up half of theirs; return how many."""
@@ -203,6 +214,8 @@ class Dispatcher:
             metrics.LANES.dec()
         lane.generation += 1
         lane.shed()
+        if lane.is_probe and self._is_running:  # it had nothing to try
+            self._spawn(self._rearm(lane.key[:2]))
 
     def _holds(self, lane: Lane, generation: int) -> bool:
         return lane.generation == generation and self._lanes.get(lane.key) is lane
@@ -224,7 +237,7 @@ class Dispatcher:
                 self._reader.put(lane)
             else:
                 self._record(lane, lane.fence, None)
-        elif delivery.not_before > self._clock.now_ms():
+        elif self._must_wait(delivery):
             self._wait(lane, delivery.not_before)
         else:
             lane.state = State.QUEUED
@@ -233,6 +246,11 @@ class Dispatcher:
                 self._spawn(self._look_up(lane, lane.generation))
             else:
                 self._enqueue(lane, delivery, known)
+
+    def _must_wait(self, delivery: Pending) -> bool:
+        rest = delivery.not_before - self._clock.now_ms()
+        # Nothing is ever put off for longer: then the clock has been set back, and the wait is over.
+        return 0 < rest <= max(self._pace.retry_ms, LONGEST_GAP_MS) + _BACK_OFF_MS
 
     def _wait(self, lane: Lane, until: int) -> None:
         if until - self._clock.now_ms() > _LONG_WAIT_MS:
@@ -244,13 +262,50 @@ class Dispatcher:
         self._wait(lane, self._clock.now_ms() + ms)
 
     def wake_due(self) -> int:
-        """Let the lanes whose time has come go on; return how many."""
+        """Let the lanes and gates whose time has come go on; return how many lanes."""
         woken = 0
+        self._look_after_gates()
         for lane, generation in self._alarms.due():
             if self._holds(lane, generation) and lane.state is State.WAITING:
                 woken += 1
                 self._free(lane)
         return woken
+
+    # Gates
+
+    def _room(self) -> int:
+        return self._pace.most_lanes // 2 - len(self._lanes) if self._is_running else 0
+
+    def _look_after_gates(self) -> None:
+        if self._is_running and self._gates.is_due:
+            self._spawn(self._gates.work())
+
+    async def _rearm(self, key: OwnerKey) -> None:
+        await self._gates.rearm(key)
+        self._look_after_gates()
+
+    def _moved(self, key: OwnerKey, gate: Gate) -> None:
+        """A result has told of a gate: what is remembered of its owner may be out of date."""
+        self._owners.drop(*key)
+        self._gates.note(gate.timer_at)
+        self._look_after_gates()
+
+    def _stepped(self, step: Step) -> None:
+        if step.gate.state is not step.was:
+            self._owners.drop(*step.key)
+        for claimed in step.claimed:
+            self._take_over(claimed, is_probe=step.is_probe)
+
+    def _is_held(self, lane: Lane, owner: SendOwner) -> bool:
+        if not owner.retention_ms or lane.is_probe:
+            return False
+        return owner.is_held or lane.key[:2] in self._closing
+
+    def _park(self, lane: Lane, fence: int, delivery: Pending, owner: SendOwner) -> None:
+        lane.state = State.RECORDING
+        now = self._clock.now_ms()
+        until = delivery.created_at + owner.retention_ms
+        self._recorder.put(Result(lane, fence, now + self._pace.lease_ms, None, now, held_until=until))
 
     # Sending
 
@@ -266,9 +321,11 @@ class Dispatcher:
             self._enqueue(lane, lane.current, owner)
 
     def _enqueue(self, lane: Lane, delivery: Pending, owner: SendOwner | None) -> None:
-        endpoint = endpoint_for(owner, delivery.event_key)
-        if isinstance(endpoint, Reason):
-            self._cancel(lane, lane.fence, delivery, endpoint)
+        endpoint = endpoint_for(owner, delivery, self._clock.now_ms())
+        if owner is None or isinstance(endpoint, Reason):
+            self._cancel(lane, lane.fence, delivery, endpoint if isinstance(endpoint, Reason) else Reason.APP_REMOVED)
+        elif self._is_held(lane, owner):
+            self._park(lane, lane.fence, delivery, owner)
         else:
             self._slots.offer(endpoint.origin, (lane, lane.generation))
             self._fill_slots()
@@ -302,13 +359,26 @@ class Dispatcher:
             return False
         lane.state = State.SENDING
         owner = self._owners.known(lane.key[0], lane.key[1]) or await self._owners.find(lane.key[0], lane.key[1])
-        endpoint = endpoint_for(owner, delivery.event_key)
+        endpoint = endpoint_for(owner, delivery, self._clock.now_ms())
         if owner is None or isinstance(endpoint, Reason):
             self._cancel(lane, fence, delivery, endpoint if isinstance(endpoint, Reason) else Reason.APP_REMOVED)
             return False
-        attempted = await self._sender.attempt(lane.key[0], owner, endpoint, delivery)
-        self._record(lane, fence, delivery, attempted)
-        return attempted.timed_out
+        if self._is_held(lane, owner):
+            self._park(lane, fence, delivery, owner)
+            return False
+        is_probe = lane.is_probe
+        attempted = await self._sender.attempt(lane.key[0], owner, endpoint, delivery, is_probe=is_probe)
+        if not owner.retention_ms or attempted.verdict.reason is not None:
+            self._record(lane, fence, delivery, attempted, gone=endpoint.url)
+        elif attempted.verdict.holds:
+            until = delivery.created_at + owner.retention_ms
+            news = News(is_success=False, is_probe=is_probe, wait_ms=attempted.verdict.wait_ms)
+            self._record(lane, fence, delivery, attempted, held_until=until, news=news)
+        else:
+            self._record(
+                lane, fence, delivery, attempted, news=News(is_success=True, is_probe=True) if is_probe else None
+            )
+        return attempted.is_strained
 
     def _failed(self, lane: Lane, generation: int, error: Exception) -> None:
         """The attempt could not be made for a reason of ours: it does not count, the lane tries again soon."""
@@ -329,8 +399,11 @@ class Dispatcher:
     # Recording
 
     def _cancel(self, lane: Lane, fence: int, delivery: Pending, reason: Reason) -> None:
-        metrics.CANCELLED.labels(reason.value).inc()
-        self._record(lane, fence, delivery, cancelled=reason)
+        if reason is Reason.RETENTION_EXPIRED:
+            metrics.EXPIRED.inc()
+        else:
+            metrics.CANCELLED.labels(reason.value).inc()
+        self._record(lane, fence, delivery, ended=reason)
 
     def _record(
         self,
@@ -338,7 +411,11 @@ class Dispatcher:
         fence: int,
         delivery: Pending | None,
         attempted: Attempted | None = None,
-        cancelled: Reason | None = None,
+        *,
+        ended: Reason | None = None,
+        held_until: int | None = None,
+        news: News | None = None,
+        gone: str | None = None,
     ) -> None:
         lane.state = State.RECORDING
         now = self._clock.now_ms()
@@ -349,7 +426,10 @@ class Dispatcher:
             wake_at = again_at
         elif again_at is not None and again_at + self._pace.margin_ms > wake_at:
             wake_at = again_at + self._pace.lease_ms
-        is_last = again_at is None and not lane.queue and not lane.is_behind
+        goes_on = again_at is not None or held_until is not None
+        is_last = not goes_on and not lane.queue and not lane.is_behind
+        if news is not None:
+            self._expect(lane, news)
         self._recorder.put(
             Result(
                 lane,
@@ -360,15 +440,35 @@ class Dispatcher:
                 delivery,
                 None if attempted is None else attempted.row,
                 None if attempted is None else attempted.verdict.outcome,
-                cancelled,
+                ended if attempted is None else attempted.verdict.reason,
                 again_at,
                 leaves,
+                held_until,
+                news,
+                gone if attempted is not None and attempted.verdict.reason is Reason.ENDPOINT_GONE else None,
             )
         )
 
+    def _expect(self, lane: Lane, news: News) -> None:
+        """Hold the owner's other lanes from the failure on, not only from when it has been written down."""
+        lane.is_probe = False
+        if not news.is_success:
+            key = lane.key[:2]
+            self._closing[key] = self._closing.get(key, 0) + 1
+
+    def _expected(self, result: Result) -> None:
+        if result.news is not None and not result.news.is_success:
+            key = result.key[:2]
+            self._closing[key] -= 1
+            if not self._closing[key]:
+                del self._closing[key]
+
     def _recorded(self, result: Result, fate: Fate) -> None:
         lane = result.lane
-        is_renewal = result.delivery is None and result.release_at is None
+        is_renewal = result.is_renewal
+        self._expected(result)
+        if result.gone is not None:
+            self._owners.drop(*result.key[:2])
         if is_renewal:
             lane.is_renewing = False
         if self._lanes.get(lane.key) is not lane:
@@ -381,14 +481,20 @@ class Dispatcher:
             self._drop(lane)
         elif is_renewal:
             lane.lease_until = max(lane.lease_until, result.wake_at)
-        elif fate is Fate.RELEASED or result.leaves:
+        elif fate in {Fate.RELEASED, Fate.PARKED} or result.leaves:
             self._drop(lane)
         else:
             lane.lease_until = result.wake_at
             self._go_on(lane, result)
 
     def _go_on(self, lane: Lane, result: Result) -> None:
-        if result.next_attempt_at is not None and lane.current is not None:
+        if result.held_until is not None:
+            # Its gate is not closed any more, or its owner has given up its retention: it is tried again.
+            self._owners.drop(*result.key[:2])
+            if result.attempt is not None and lane.current is not None:
+                soon = result.at + _BACK_OFF_MS
+                lane.current = replace(lane.current, attempts=lane.current.attempts + 1, not_before=soon)
+        elif result.next_attempt_at is not None and lane.current is not None:
             lane.current = replace(lane.current, attempts=lane.current.attempts + 1, not_before=result.next_attempt_at)
         else:
             lane.end_current()
@@ -403,6 +509,8 @@ class Dispatcher:
             self._is_called.clear()
             try:
                 self.renew_leases()
+                await self._gates.look()
+                self._look_after_gates()
                 while await self.sweep_once() == _LANES_A_SWEEP:
                     pass
             except DatabaseUnavailable as error:

@@ -55,7 +55,8 @@ class Lane:
 
     ``current`` is the delivery being made; ``queue`` what follows it without a gap, up to ``expected`` (exclusive).
     ``is_behind`` says that the database has more than memory. ``generation`` changes when what is known is void.
-    ``is_renewing`` says that a longer lease has been asked for.
+    ``is_renewing`` says that a longer lease has been asked for, ``is_probe`` that its next attempt is the one by which
+    a closed gate may open.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Lane:
         "generation",
         "highest",
         "is_behind",
+        "is_probe",
         "is_renewing",
         "key",
         "lease_until",
@@ -81,6 +83,7 @@ class Lane:
         self.highest = -1
         self.is_behind = False
         self.is_renewing = False
+        self.is_probe = False
         self.generation = 0
         self.current: Pending | None = None
         self.queue: deque[Pending] = deque()
@@ -107,6 +110,7 @@ class Lane:
         self.expected = expected
         self.highest = -1
         self.is_behind = is_behind
+        self.is_probe = False
         self.generation += 1
         self._clear_queue()
 

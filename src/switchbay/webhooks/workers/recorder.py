@@ -7,15 +7,26 @@ written again and again: a result is never dropped while the process lives.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import structlog
 
 from switchbay.infra.db import Database, DatabaseUnavailable, Tx
-from switchbay.webhooks.domain import AttemptOutcome, Pending, Reason, Status
-from switchbay.webhooks.store import deliveries, lanes
-from switchbay.webhooks.store.lanes import LaneKey
+from switchbay.webhooks import metrics
+from switchbay.webhooks.domain import (
+    AttemptOutcome,
+    Gate,
+    Pending,
+    Reason,
+    Status,
+    gate_after_failure,
+    gate_after_success,
+)
+from switchbay.webhooks.store import deliveries, gates, lanes, owners
+from switchbay.webhooks.store.lanes import LaneKey, OwnerKey
+from switchbay.webhooks.tables import HELD
+from switchbay.webhooks.workers.gates import closed_timer
 from switchbay.webhooks.workers.lane import Lane
 
 _MOST_A_BATCH = 256
@@ -27,10 +38,13 @@ _log = structlog.get_logger("webhooks")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is to be written down about a lane: an attempt or a cancellation of ``delivery``, or its lease alone.
+    """What is to be written down about a lane: an attempt at or the end of ``delivery``, or its lease alone.
 
     ``release_at`` is the position that must be the lane's next for it to be released; None keeps the lane until
     ``wake_at``. ``leaves`` says that the lane leaves this node's memory although something of it is pending.
+    ``ended`` is why a delivery ended without an attempt that delivered it. ``held_until`` has the lane left to its
+    owner's gate, if that is closed: until then its first event is kept. ``news`` is what the attempt means to the gate,
+    ``gone`` the address of an endpoint that is not to be called again.
     """
 
     lane: Lane
@@ -41,14 +55,31 @@ class Result:
     delivery: Pending | None = None
     attempt: deliveries.AttemptRow | None = None
     outcome: AttemptOutcome | None = None
-    cancelled: Reason | None = None
+    ended: Reason | None = None
     next_attempt_at: int | None = None
     leaves: bool = False
+    held_until: int | None = None
+    news: "News | None" = None
+    gone: str | None = None
 
     @property
     def key(self) -> LaneKey:
         """The lane's key."""
         return self.lane.key
+
+    @property
+    def is_renewal(self) -> bool:
+        """Whether it is about the lease alone."""
+        return self.delivery is None and self.release_at is None and self.held_until is None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an attempt means to its owner's gate. ``wait_ms`` is how long the endpoint asked not to be called."""
+
+    is_success: bool
+    is_probe: bool
+    wait_ms: int = 0
 
 
 class Fate(Enum):
@@ -56,55 +87,130 @@ class Fate(Enum):
 
     HELD = auto()
     RELEASED = auto()
+    PARKED = auto()
+    """It is left to its owner's gate."""
     LOST = auto()
     """It was no longer ours; nothing was written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of the lanes of a batch (those that are missing were lost), and the gates it was about."""
+
+    fates: dict[LaneKey, Fate]
+    gates: dict[OwnerKey, Gate] = field(default_factory=dict)
+
+
 Recorded = Callable[[Result, Fate], None]
+Moved = Callable[[OwnerKey, Gate], None]
 
 
-_FATES = {True: Fate.RELEASED, False: Fate.HELD, None: Fate.LOST}
-
-
-async def write(tx: Tx, results: Sequence[Result]) -> dict[LaneKey, bool]:
-    """Write results of different lanes; those whose fence no longer holds leave no trace."""
+async def write(tx: Tx, results: Sequence[Result]) -> Written:
+    """Write results of different lanes; those whose fence no longer holds leave no trace but their news of a gate."""
+    moved = await _move_gates(tx, results)
+    await _disable_gone(tx, results)
+    parked = {
+        each.key: each.held_until
+        for each in results
+        if each.held_until is not None and (gate := moved.get(each.key[:2])) is not None and gate.is_closed
+    }
     held = await lanes.settle(
-        tx, [lanes.Settle(each.key, each.fence, each.wake_at, each.release_at) for each in results]
+        tx,
+        [
+            lanes.Settle(each.key, each.fence, HELD if each.key in parked else each.wake_at, each.release_at)
+            for each in results
+        ],
     )
     ours = [each for each in results if each.key in held]
+    fates = {key: Fate.RELEASED if released else Fate.HELD for key, released in held.items()}
+    if moved:
+        await _park(tx, [each for each in ours if each.key in parked], fates)
+        await _set_timers(tx, moved, max(each.at for each in results))
     await deliveries.finish(tx, [_finished(each, each.delivery) for each in ours if each.delivery and _ends(each)])
     await deliveries.postpone(
         tx,
         [
             deliveries.Postponed(each.key[0], each.delivery.id, each.delivery.attempts + 1, each.next_attempt_at)
             for each in ours
-            if each.delivery is not None and each.next_attempt_at is not None
+            if each.delivery is not None and not _ends(each)
         ],
     )
     await deliveries.insert_attempts(tx, [each.attempt for each in ours if each.attempt is not None])
-    return held
+    return Written(fates, moved)
+
+
+async def _move_gates(tx: Tx, results: Sequence[Result]) -> dict[OwnerKey, Gate]:
+    about = {each.key[:2] for each in results if each.news is not None or each.held_until is not None}
+    moved: dict[OwnerKey, Gate] = {}
+    for key in sorted(about):
+        owner = await gates.lock(tx, key)
+        if owner is None:
+            continue
+        gate = owner.gate
+        for each in results:
+            if each.key[:2] == key and each.news is not None:
+                gate = _after(gate, each, each.news)
+        moved[key] = gate
+        if gate != owner.gate:
+            await gates.save(tx, key, gate)
+            if gate.is_closed and not owner.gate.is_closed:
+                metrics.GATES_CLOSED.inc()
+    return moved
+
+
+def _after(gate: Gate, result: Result, news: News) -> Gate:
+    if news.is_success:
+        return gate_after_success(gate, now=result.at)
+    return gate_after_failure(gate, lane=result.key[2], is_probe=news.is_probe, now=result.at, wait_ms=news.wait_ms)
+
+
+async def _disable_gone(tx: Tx, results: Sequence[Result]) -> None:
+    for each in results:
+        if each.gone is not None and each.delivery is not None and each.attempt is not None:
+            account_id, owner_id, _ = each.key
+            key, began = each.delivery.event_key, each.attempt.started_at
+            await owners.disable_endpoint(tx, account_id, owner_id, key, each.gone, started_at=began, now=each.at)
+
+
+async def _park(tx: Tx, results: Sequence[Result], fates: dict[LaneKey, Fate]) -> None:
+    await lanes.hold(
+        tx, [lanes.Hold(each.key, each.fence, each.held_until) for each in results if each.held_until is not None]
+    )
+    fates.update({each.key: Fate.PARKED for each in results})
+
+
+async def _set_timers(tx: Tx, moved: dict[OwnerKey, Gate], now: int) -> None:
+    for key, gate in moved.items():
+        if gate.is_closed:
+            timed = closed_timer(gate, await gates.first_expiry(tx, key), now)
+            if timed.timer_at is not None and (gate.timer_at is None or timed.timer_at < gate.timer_at):
+                await gates.save(tx, key, timed)
+                moved[key] = timed
 
 
 def _ends(result: Result) -> bool:
-    return result.next_attempt_at is None
+    return result.next_attempt_at is None and result.held_until is None
+
+
+_LOSSES = frozenset({Reason.RETRIES_EXHAUSTED, Reason.RETENTION_EXPIRED, Reason.ENDPOINT_GONE})
 
 
 def _finished(result: Result, delivery: Pending) -> deliveries.Finished:
-    if result.cancelled is not None:
-        status, reason, made = Status.CANCELLED, result.cancelled.value, delivery.attempts
-    elif result.outcome is AttemptOutcome.DELIVERED:
-        status, reason, made = Status.DELIVERED, None, delivery.attempts + 1
-    else:
-        status, reason, made = Status.FAILED, Reason.RETRIES_EXHAUSTED.value, delivery.attempts + 1
-    return deliveries.Finished(result.key[0], delivery.id, status, reason, made, result.at)
+    made = delivery.attempts + (0 if result.attempt is None else 1)
+    if result.outcome is AttemptOutcome.DELIVERED:
+        return deliveries.Finished(result.key[0], delivery.id, Status.DELIVERED, None, made, result.at)
+    reason = result.ended or Reason.RETRIES_EXHAUSTED
+    status = Status.FAILED if reason in _LOSSES else Status.CANCELLED
+    return deliveries.Finished(result.key[0], delivery.id, status, reason.value, made, result.at)
 
 
 class Recorder:
     """The queue of results and the task that writes them."""
 
-    def __init__(self, db: Database, recorded: Recorded) -> None:
+    def __init__(self, db: Database, recorded: Recorded, moved: Moved) -> None:
         self._db = db
         self._recorded = recorded
+        self._moved = moved
         self._queue: deque[Result] = deque()
         self._task: asyncio.Task[None] | None = None
         self._wait = _FIRST_WAIT_SECONDS
@@ -154,7 +260,7 @@ class Recorder:
     async def _write_batch(self, batch: list[Result]) -> None:
         while True:
             try:
-                held = await self._db.write(lambda tx: write(tx, batch))
+                written = await self._db.write(lambda tx: write(tx, batch))
             except DatabaseUnavailable as error:
                 _log.warning("results wait for the database", count=len(batch), reason=error.detail.get("reason"))
                 await asyncio.sleep(self._wait)
@@ -169,6 +275,8 @@ class Recorder:
                 return
             else:
                 self._wait = _FIRST_WAIT_SECONDS
+                for key, gate in written.gates.items():
+                    self._moved(key, gate)
                 for each in batch:
-                    self._recorded(each, _FATES[held.get(each.key)])
+                    self._recorded(each, written.fates.get(each.key, Fate.LOST))
                 return

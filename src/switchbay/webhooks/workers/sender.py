@@ -7,12 +7,13 @@ from switchbay.infra.egress import Egress, Outcome
 from switchbay.infra.machine import Clock
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 from switchbay.webhooks import metrics, wire
-from switchbay.webhooks.domain import AttemptOutcome, Pace, Pending, Reason, Verdict, judge
+from switchbay.webhooks.domain import SUCCESS, AttemptOutcome, Pace, Pending, Reason, Verdict, judge, retry_after_ms
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
 from switchbay.webhooks.signing import SigningKeys, with_standard_headers
 from switchbay.webhooks.store.deliveries import AttemptRow
 
 _TIMED_OUT = frozenset({"connect_timeout", "response_timeout", "dns"})
+_TOO_MANY_REQUESTS = 429
 _OUTCOMES = {outcome: metrics.ATTEMPTS.labels(outcome.value) for outcome in AttemptOutcome}
 
 
@@ -45,20 +46,27 @@ class AccountSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """An attempt that was made. ``timed_out`` tells that the endpoint held a slot for as long as it could."""
+    """An attempt that was made. ``is_strained`` tells that the endpoint should be given fewer requests at once."""
 
     row: AttemptRow
     verdict: Verdict
-    timed_out: bool
+    is_strained: bool
 
 
-def endpoint_for(owner: SendOwner | None, event_key: str) -> SendEndpoint | Reason:
+def endpoint_for(owner: SendOwner | None, delivery: Pending, now: int) -> SendEndpoint | Reason:
     """The endpoint that an event goes to as the app is now, or why it goes nowhere."""
     if owner is None:
         return Reason.APP_REMOVED
     if not owner.enabled:
         return Reason.APP_DISABLED
-    return owner.endpoints.get(event_key) or Reason.ENDPOINT_REMOVED
+    endpoint = owner.endpoints.get(delivery.event_key)
+    if endpoint is None:
+        return Reason.ENDPOINT_REMOVED
+    if endpoint.is_gone:
+        return Reason.ENDPOINT_GONE
+    if owner.retention_ms and delivery.created_at + owner.retention_ms <= now:
+        return Reason.RETENTION_EXPIRED
+    return endpoint
 
 
 class Sender:
@@ -71,8 +79,10 @@ class Sender:
         self._accounts = accounts
         self._pace = pace
 
-    async def attempt(self, account_id: str, owner: SendOwner, endpoint: SendEndpoint, delivery: Pending) -> Attempted:
-        """Send a delivery once."""
+    async def attempt(
+        self, account_id: str, owner: SendOwner, endpoint: SendEndpoint, delivery: Pending, *, is_probe: bool = False
+    ) -> Attempted:
+        """Send a delivery once. ``is_probe`` says that a closed gate waits for the outcome."""
         account = await self._accounts.get_account(account_id)
         started_at = self._clock.now_ms()
         headers = wire.request_headers(
@@ -102,10 +112,18 @@ class Sender:
             )
         finally:
             metrics.IN_FLIGHT.dec()
-        return self._judge(account_id, endpoint, delivery, started_at, outcome)
+        holds = owner.retention_ms > 0 and (is_probe or not endpoint.is_exempt)
+        return self._judge(account_id, endpoint, delivery, started_at, outcome, holds=holds)
 
     def _judge(
-        self, account_id: str, endpoint: SendEndpoint, delivery: Pending, started_at: int, outcome: Outcome
+        self,
+        account_id: str,
+        endpoint: SendEndpoint,
+        delivery: Pending,
+        started_at: int,
+        outcome: Outcome,
+        *,
+        holds: bool,
     ) -> Attempted:
         now = self._clock.now_ms()
         number = delivery.attempts + 1
@@ -116,6 +134,8 @@ class Sender:
             max_retries=endpoint.max_retries,
             now=now,
             gap_ms=self._pace.retry_ms,
+            wait_ms=retry_after_ms(outcome.headers, now) if outcome.status not in SUCCESS else 0,
+            holds=holds,
         )
         _OUTCOMES[verdict.outcome].inc()
         metrics.REQUEST_SECONDS.observe(outcome.total_ms / 1000)
@@ -136,4 +156,4 @@ class Sender:
             outcome.body[: wire.KEPT_BODY_BYTES],
             verdict.outcome.value,
         )
-        return Attempted(row, verdict, outcome.failure in _TIMED_OUT)
+        return Attempted(row, verdict, outcome.failure in _TIMED_OUT or outcome.status == _TOO_MANY_REQUESTS)

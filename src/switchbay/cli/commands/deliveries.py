@@ -15,6 +15,21 @@ from switchbay.kit.jsonvalue import JsonValue
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 _FOLLOW_SECONDS = 1.0
+AppFilter = Annotated[str | None, typer.Option("--app", help="Only of this app: installation id or client_name.")]
+ConversationFilter = Annotated[str | None, typer.Option("--conversation", help="Only of this conversation.")]
+EventFilter = Annotated[
+    str | None, typer.Option("--event", help="Only of this event, such as ms.MessagingEventNotification.ContentEvent.")
+]
+OutcomeFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--outcome", help="Only where the last attempt led to this: gave_up, an HTTP status, response_timeout …"
+    ),
+]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Not older than this: 2h, 7d, 2026-01-31T12:00.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Older than this.")]
 
 
 @app.callback()
@@ -30,24 +45,15 @@ def deliveries_group() -> None:
 
 @app.command("list")
 def list_deliveries(
-    app_id: Annotated[
-        str | None, typer.Option("--app", help="Only of this app: installation id or client_name.")
-    ] = None,
-    conversation: Annotated[str | None, typer.Option(help="Only of this conversation.")] = None,
-    event: Annotated[
-        str | None, typer.Option(help="Only of this event, such as ms.MessagingEventNotification.ContentEvent.")
-    ] = None,
+    app_id: AppFilter = None,
+    conversation: ConversationFilter = None,
+    event: EventFilter = None,
     status: Annotated[
         Literal["pending", "delivered", "failed", "cancelled"] | None, typer.Option(help="Only with this status.")
     ] = None,
-    outcome: Annotated[
-        str | None,
-        typer.Option(help="Only where the last attempt led to this: gave_up, an HTTP status, response_timeout …"),
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Not older than this: 2h, 7d, 2026-01-31T12:00.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Older than this.")] = None,
+    outcome: OutcomeFilter = None,
+    since: Since = None,
+    until: Until = None,
     replay: Annotated[str | None, typer.Option(help="Only what this replay sent again.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most deliveries to show.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")] = None,
@@ -127,6 +133,57 @@ def show(
         typer.echo(plain(f"{when(step.get('at'))}  {_step(step, details)}").rstrip())
     body = mapping(answer.get("body"))
     typer.echo(plain(body.get("text") or body.get("base64") or ""))
+
+
+@app.command("replay")
+def replay(
+    delivery: Annotated[
+        str | None, typer.Argument(metavar="[DELIVERY]", help="Delivery id; without it all that the options want.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    app_id: AppFilter = None,
+    conversation: ConversationFilter = None,
+    event: EventFilter = None,
+    status: Annotated[
+        Literal["delivered", "failed", "cancelled"] | None, typer.Option(help="Only with this status.")
+    ] = None,
+    outcome: OutcomeFilter = None,
+    server: ServerOption = None,
+    account: AccountOption = None,
+    user: UserOption = None,
+    ca_file: CaFileOption = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Send events again, from the ends of their conversations: one, or all since a time.
+
+    \b
+    Examples:
+      switchbay deliveries replay dlv_01hf…
+      switchbay deliveries replay --since 2h --status failed --app com.example.bot
+    """
+    filters = (since, until, app_id, conversation, event, status, outcome)
+    if (delivery is None) == (since is None) or (delivery is not None and any(each is not None for each in filters)):
+        raise typer.BadParameter("give the id of one delivery, or --since for many")
+    with connected(server, account, user, ca_file) as connection:
+        if delivery is not None:
+            answer = mapping(connection.call("POST", f"/deliveries/{segment(delivery)}/replay"))
+        else:
+            body: dict[str, JsonValue] = {
+                "app": None if app_id is None else find_app(connection, app_id) or app_id,
+                "conversation": conversation,
+                "event": event,
+                "status": status,
+                "outcome": outcome,
+                "until": None if until is None else moment(until),
+            }
+            wanted = {name: value for name, value in body.items() if value is not None}
+            answer = mapping(connection.call("POST", "/replays", body={"since": moment(since or ""), **wanted}))
+    if json_output:
+        print_json(answer)
+    else:
+        typer.echo(plain(answer.get("id")))
+        note("follow it with: switchbay " + ("deliveries show" if delivery else "replays show") + f" {answer['id']}")
 
 
 def _step(step: dict[str, JsonValue], details: dict[JsonValue, JsonValue]) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from fastapi import FastAPI
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 import switchbay
@@ -38,6 +39,18 @@ MANAGEMENT = "/switchbay/v1"
 _log = structlog.get_logger("assembly")
 
 
+class Room(Protocol):
+    """A room that has workers."""
+
+    async def start(self) -> None:
+        """Start them."""
+        ...
+
+    async def stop(self) -> None:
+        """Let them finish what is under way, and end them."""
+        ...
+
+
 @dataclass(slots=True)
 class Platform:
     """Everything of one node: two ASGI applications and the workers behind them."""
@@ -50,23 +63,24 @@ class Platform:
     messaging: Messaging
     webhooks: Webhooks
     app: ASGIApp
-    """Every service, for TLS."""
+    """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
     directory_app: ASGIApp
     """Only the directory of services, for plain http."""
     egress: Egress
     _started: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start(self) -> None:
-        """Start the workers."""
-        for start, stop in (
-            (self.accounts.start, self.accounts.stop),
-            (self.apps.start, self.apps.stop),
-            (self.authorization.start, self.authorization.stop),
-            (self.webhooks.start, self.webhooks.stop),
-            (self.messaging.start, self.messaging.stop),
-        ):
-            await start()
-            self._started.append(stop)
+        """Start the workers of the node's roles."""
+        rooms: list[Room] = []
+        if self.settings.answers:
+            rooms += [self.accounts, self.apps, self.authorization]
+        if self.settings.delivers:
+            rooms.append(self.webhooks)
+        if self.settings.answers:
+            rooms.append(self.messaging)
+        for room in rooms:
+            await room.start()
+            self._started.append(room.stop)
         process.settle()
 
     async def stop(self) -> None:
@@ -128,19 +142,22 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
-    routes: list[BaseRoute] = [
-        *messaging_routes.routes(
-            messaging, server.oauth
-        ),  # first: the router tries them in order, and these are the hot ones
-        *server.routes,
-        *apps_routes.routes(apps, accounts),
-        *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
-        *accounts_routes.routes(accounts),
-        *accounts_routes.directory_routes(accounts),
-        *manifest_routes.routes(options),
-        *health.routes(db, Secret(settings.metrics_token.get_secret_value())),
-        Mount(MANAGEMENT, web.BodyLimit(_management(accounts, apps, server, messaging, webhooks), settings.body_bytes)),
-    ]
+    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
+    if settings.answers:
+        management = _management(accounts, apps, server, messaging, webhooks)
+        routes = [
+            *messaging_routes.routes(
+                messaging, server.oauth
+            ),  # first: the router tries them in order, and these are the hot ones
+            *server.routes,
+            *apps_routes.routes(apps, accounts),
+            *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
+            *accounts_routes.routes(accounts),
+            *accounts_routes.directory_routes(accounts),
+            *manifest_routes.routes(options),
+            *routes,
+            Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
+        ]
     return Platform(
         settings=settings,
         db=db,

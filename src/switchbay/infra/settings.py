@@ -18,6 +18,7 @@ from pydantic_settings import (
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
 
 Words = Annotated[tuple[str, ...], NoDecode]
+NodeRole = Literal["api", "dispatcher", "all"]
 
 
 class Settings(BaseSettings):
@@ -39,6 +40,11 @@ class Settings(BaseSettings):
         default=5, ge=0, description="How long SQLite waits for a lock held by another process."
     )
 
+    roles: Annotated[tuple[NodeRole, ...], NoDecode] = Field(
+        default=("all",),
+        min_length=1,
+        description="What this node does: api (answers HTTP), dispatcher (sends webhooks), all.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8443, ge=0, le=65535, description="Port of all services.")
     http_port: int = Field(
@@ -153,7 +159,7 @@ class Settings(BaseSettings):
         default=False, description="Warn about scopes that hide an app in the Connector App Hub."
     )
 
-    @field_validator("trusted_proxies", "tls_hosts", "egress_allow", "manifest_scopes", mode="before")
+    @field_validator("roles", "trusted_proxies", "tls_hosts", "egress_allow", "manifest_scopes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word for word in value.replace(",", " ").split() if word) if isinstance(value, str) else value
@@ -170,6 +176,16 @@ class Settings(BaseSettings):
         """Arguments win over the environment, the environment over the file."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def answers(self) -> bool:
+        """Whether this node answers the services' requests."""
+        return "api" in self.roles or "all" in self.roles
+
+    @property
+    def delivers(self) -> bool:
+        """Whether this node sends webhooks."""
+        return "dispatcher" in self.roles or "all" in self.roles
 
     @property
     def database_address(self) -> str:

@@ -28,6 +28,7 @@ from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
+from switchbay.messaging import samples_admin
 from switchbay.messaging.public import Limits, Messaging
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
@@ -190,6 +191,7 @@ def _management(
         webhooks_admin.router(webhooks, accounts),
         signing_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
+        samples_admin.router(messaging, webhooks, accounts),
     ):
         api.include_router(router)
     return api

@@ -1,9 +1,11 @@
 """The door of the webhooks room: configure an app's endpoints, publish events, look at what became of them."""
 
-from switchbay.webhooks.domain import Endpoint, Notification, Owner, Reason, Status
+from switchbay.webhooks.domain import Endpoint, Notification, Owner, Reason, Status, canonical_event_key
+from switchbay.webhooks.errors import event_not_subscribed
 from switchbay.webhooks.owners import remove_owner, set_owner
 from switchbay.webhooks.service import Webhooks
 from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliveryFilter, DeliverySummary
+from switchbay.webhooks.wire import render_summary as render_delivery
 
 __all__ = [
     "AttemptDetail",
@@ -16,6 +18,9 @@ __all__ = [
     "Reason",
     "Status",
     "Webhooks",
+    "canonical_event_key",
+    "event_not_subscribed",
     "remove_owner",
+    "render_delivery",
     "set_owner",
 ]

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from switchbay.accounts.public import Actor, record_audit
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
-from switchbay.webhooks.domain import Notification, Pace, Pending, canonical_event_key
+from switchbay.webhooks.domain import Mark, Notification, Origin, Pace, Pending, canonical_event_key
 from switchbay.webhooks.owners import OwnerCache
 from switchbay.webhooks.replaying import Replays
 from switchbay.webhooks.signing import SigningKeys
@@ -166,6 +167,31 @@ class Webhooks:
             None if notification.mark is None else notification.mark.origin,
             None if notification.mark is None else notification.mark.event_id,
         )
+
+    async def send_test(
+        self, account_id: str, owner_id: str, lane: str, event_key: str, body: bytes, actor: Actor
+    ) -> DeliveryDetail:
+        """Send an app a test event in a lane of its own. Raises ``event_not_subscribed``."""
+        now = self._clock.now_ms()
+        event = Notification(account_id, owner_id, lane, event_key, body, now, Mark(Origin.TEST))
+
+        async def work(tx: Tx) -> str:
+            if not await self._subscribed(tx, [event]):
+                raise errors.event_not_subscribed(event_key)
+            [made] = await self._append(tx, [event])
+            await record_audit(
+                tx,
+                account_id=account_id,
+                actor=actor,
+                action="app.test_event",
+                object_type="app",
+                object_id=owner_id,
+                at=now,
+                detail={"event": made.event_key, "delivery": made.id},
+            )
+            return made.id
+
+        return await self.get_delivery(account_id, await self._db.write(work))
 
     # Looking
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import sqlalchemy as sa
 
 from switchbay.infra.db import Tx
 from switchbay.infra.db.door import Value
 from switchbay.webhooks.domain import Mark, Origin, Pending, Status
-from switchbay.webhooks.store.lanes import LaneKey
-from switchbay.webhooks.tables import attempts, deliveries
+from switchbay.webhooks.store.lanes import LaneKey, runs
+from switchbay.webhooks.tables import attempts, deliveries, lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +67,44 @@ class AttemptRow:
     outcome: str
 
 
-_window = (
-    sa.select(
-        deliveries.c.id,
-        deliveries.c.position,
-        deliveries.c.event_key,
-        deliveries.c.body,
-        deliveries.c.attempts,
-        deliveries.c.next_attempt_at,
-        deliveries.c.created_at,
-        deliveries.c.origin,
-        deliveries.c.event_id,
-    )
-    .where(
-        deliveries.c.account_id == sa.bindparam("account_id"),
-        deliveries.c.owner_id == sa.bindparam("owner_id"),
-        deliveries.c.lane == sa.bindparam("lane"),
-        deliveries.c.position >= sa.bindparam("from_position"),
-        # Written out, so that both engines see that the partial index fits.
-        sa.literal_column("status") == sa.literal_column("'pending'"),
-    )
-    .order_by(deliveries.c.position)
-    .limit(sa.bindparam("most"))
-)
+@lru_cache(maxsize=16)
+def _windows(count: int) -> "sa.CompoundSelect[tuple[object, ...]] | sa.Select[tuple[object, ...]]":
+    """The windows of so many lanes in one statement: each a row at least, with the lane's next position."""
+    parts = []
+    for place in range(count):
+        of_lane = sa.and_(
+            deliveries.c.account_id == lanes.c.account_id,
+            deliveries.c.owner_id == lanes.c.owner_id,
+            deliveries.c.lane == lanes.c.lane,
+            deliveries.c.position >= sa.bindparam(f"from_{place}"),
+            # Written out, so that both engines see that the partial index fits.
+            sa.literal_column("status") == sa.literal_column("'pending'"),
+        )
+        one = (
+            sa.select(
+                sa.literal_column(str(place)).label("place"),
+                lanes.c.next_position,
+                deliveries.c.id,
+                deliveries.c.position,
+                deliveries.c.event_key,
+                deliveries.c.body,
+                deliveries.c.attempts,
+                deliveries.c.next_attempt_at,
+                deliveries.c.created_at,
+                deliveries.c.origin,
+                deliveries.c.event_id,
+            )
+            .select_from(lanes.outerjoin(deliveries, of_lane))
+            .where(
+                lanes.c.account_id == sa.bindparam(f"account_{place}"),
+                lanes.c.owner_id == sa.bindparam(f"owner_{place}"),
+                lanes.c.lane == sa.bindparam(f"lane_{place}"),
+            )
+            .order_by(deliveries.c.position)
+            .limit(sa.bindparam("most"))
+        ).subquery(f"window_{place}")
+        parts.append(sa.select(one))
+    return parts[0] if count == 1 else sa.union_all(*parts)
 
 
 async def insert(tx: Tx, rows: Sequence[NewDelivery]) -> None:
@@ -119,15 +135,31 @@ def _mark_columns(mark: Mark) -> dict[str, Value]:
     return {"origin": mark.origin.value, "event_id": mark.event_id, "replay_id": mark.replay_id}
 
 
-async def window(tx: Tx, key: LaneKey, *, from_position: int, most: int) -> list[Pending]:
-    """The first pending deliveries of a lane, in order."""
-    rows = await tx.fetch(
-        _window,
-        {"account_id": key[0], "owner_id": key[1], "lane": key[2], "from_position": from_position, "most": most},
-    )
-    return [
-        Pending(row[0], row[1], row[2], row[3], row[4], row[5] or 0, row[6], _origin(row[7]), row[8]) for row in rows
-    ]
+async def windows(tx: Tx, wanted: Sequence[tuple[LaneKey, int]], *, most: int) -> list[tuple[list[Pending], int]]:
+    """For each lane its first pending deliveries from a position on, in order, and the position its next one will get.
+
+    A lane that is unknown has none, and the position 0.
+    """
+    found: list[tuple[list[Pending], int]] = []
+    for start, size in runs(len(wanted)):
+        params: dict[str, str | int] = {"most": most}
+        for place, (key, from_position) in enumerate(wanted[start : start + size]):
+            params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = key
+            params[f"from_{place}"] = from_position
+        of_run: list[list[Pending]] = [[] for _ in range(size)]
+        positions = [0] * size
+        for row in await tx.fetch(_windows(size), params):
+            positions[row[0]] = row[1]
+            if row[2] is not None:
+                of_run[row[0]].append(
+                    Pending(row[2], row[3], row[4], row[5], row[6], row[7] or 0, row[8], _origin(row[9]), row[10])
+                )
+        found.extend((sorted(each, key=_position), positions[place]) for place, each in enumerate(of_run))
+    return found
+
+
+def _position(delivery: Pending) -> int:
+    return delivery.position
 
 
 def _origin(stored: str | None) -> Origin | None:

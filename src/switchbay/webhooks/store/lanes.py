@@ -73,7 +73,7 @@ class Claimed:
     lease_until: int
 
 
-def _runs(count: int) -> Iterator[tuple[int, int]]:
+def runs(count: int) -> Iterator[tuple[int, int]]:
     """Split ``count`` rows into runs of 64, 32, 16 … 1, so that few statements are prepared."""
     start = 0
     size = _MOST_ROWS
@@ -171,11 +171,6 @@ _due = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_next_position = sa.select(lanes.c.next_position).where(
-    lanes.c.account_id == sa.bindparam("account_id"),
-    lanes.c.owner_id == sa.bindparam("owner_id"),
-    lanes.c.lane == sa.bindparam("lane"),
-)
 _release_held = (
     sa.update(lanes)
     .where(
@@ -191,7 +186,7 @@ async def publish(tx: Tx, rows: Sequence[Publish], *, node: str, wake_at: int) -
     """Give out positions; a free lane becomes ``node``'s until ``wake_at``."""
     ordered = sorted(rows, key=lambda row: row.key)
     found: dict[LaneKey, Published] = {}
-    for start, size in _runs(len(ordered)):
+    for start, size in runs(len(ordered)):
         params: dict[str, str | int] = {"node": node, "wake_at": wake_at}
         for place, row in enumerate(ordered[start : start + size]):
             params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
@@ -207,7 +202,7 @@ async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
     ordered = sorted(rows, key=lambda row: row.key)
     fences = {row.key: row.fence for row in ordered}
     held: dict[LaneKey, bool] = {}
-    for start, size in _runs(len(ordered)):
+    for start, size in runs(len(ordered)):
         params: dict[str, str | int] = {}
         for place, row in enumerate(ordered[start : start + size]):
             params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
@@ -246,12 +241,6 @@ async def take(tx: Tx, rows: Sequence[Row], *, node: str, lease_until: int) -> l
         keys=_KEY,
     )
     return claimed
-
-
-async def next_position(tx: Tx, key: LaneKey) -> int:
-    """The position that the lane's next delivery will get."""
-    row = await tx.fetch_one(_next_position, {"account_id": key[0], "owner_id": key[1], "lane": key[2]})
-    return 0 if row is None else int(row[0])
 
 
 async def hold(tx: Tx, rows: Sequence[Hold]) -> None:

@@ -249,6 +249,7 @@ async def test_an_app_without_findings_is_in_good_health(house: AppsHouse) -> No
     app_id = (await house.call("POST", MANAGEMENT, body)).json()["app"]["id"]
     health = (await house.call("GET", f"{MANAGEMENT}/{app_id}/health")).json()
     assert (health["status"], health["findings"], health["logo"]["state"]) == ("good", [], "none")
+    assert health["webhooks"] == {"state": "up", "since": 1_700_000_000_000, "next_attempt_at": None, "gone": []}
 
 
 CALLS = [

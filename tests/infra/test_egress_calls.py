@@ -214,7 +214,7 @@ async def test_an_address_that_is_not_public_is_never_connected_to(authority: Au
     assert receiver.connections == 0
 
 
-async def test_a_name_that_changes_its_address_after_the_check_is_still_not_reached(authority: Authority) -> None:
+async def test_dns_rebinding_second_answer_private(authority: Authority) -> None:
     answers = iter([["203.0.113.1", "127.0.0.1"], ["127.0.0.1"]])
     asked: list[str] = []
 
@@ -374,7 +374,7 @@ async def test_a_server_that_drips_its_answer_is_a_response_timeout(egress: Egre
     assert outcome.total_ms < 2000
 
 
-async def test_the_two_limits_are_counted_separately(egress: Egress, authority: Authority) -> None:
+async def test_connect_and_read_timeouts_are_separate(egress: Egress, authority: Authority) -> None:
     async with Receiver(authority, lambda _: Answer(delay=0.3)) as receiver:
         outcome = await post(egress, receiver.url(), connect=0.2, response=2)
     assert (outcome.status, outcome.failure) == (200, None)

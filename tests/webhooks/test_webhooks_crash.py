@@ -68,7 +68,7 @@ async def sweep(house: House, node: Webhooks) -> int:
     return taken
 
 
-async def test_a_crash_after_the_commit_and_before_the_hand_off_is_swept(house: House, clock: ManualClock) -> None:
+async def test_crash_after_commit_before_hand_off_is_swept(house: House, clock: ManualClock) -> None:
     await house.configure(owner_of(house.endpoint()))
     await house.publish_and_crash(house.event("one"), house.event("two"))
     assert await sweep(house, house.webhooks) == 0
@@ -92,7 +92,7 @@ async def test_what_is_published_behind_a_crash_keeps_its_place(house: House, cl
     assert house.receiver.bodies == [b"one", b"two", b"three"]
 
 
-async def test_a_crash_between_the_answer_and_its_record_repeats_the_same_request(
+async def test_crash_between_200_and_attempt_record_resends_with_same_id(
     house: House, clock: ManualClock
 ) -> None:
     failing = FailingDatabase(house.db)
@@ -114,7 +114,7 @@ async def test_a_crash_between_the_answer_and_its_record_repeats_the_same_reques
     assert await house.states() == ["delivered"]
 
 
-async def test_a_fenced_nodes_result_is_ignored(house: House, clock: ManualClock) -> None:
+async def test_lease_lost_by_slow_worker_cannot_write_result(house: House, clock: ManualClock) -> None:
     go_on = asyncio.Event()
 
     async def answer(_request: Received) -> Answer:

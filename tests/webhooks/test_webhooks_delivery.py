@@ -119,7 +119,7 @@ async def test_a_request_carries_the_documented_headers(house: House) -> None:
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
 @pytest.mark.parametrize("encoding", ["base64", "hex"])
-async def test_the_signature_is_over_the_exact_bytes_in_the_accounts_form(
+async def test_signature_over_exact_bytes_sent(
     house: House, algorithm: SignatureAlgorithm, encoding: SignatureEncoding
 ) -> None:
     house.signing.signature_algorithm = algorithm

@@ -10,7 +10,8 @@ from support.receiver import Answer, Received
 from support.webhooks_house import ACCOUNT, APP, CHAT_STATE, CONTENT, OTHER_APP, House, owner_of
 from switchbay.infra.db import Tx
 from switchbay.infra.machine import ManualClock
-from switchbay.webhooks.public import DeliveryFilter, Endpoint, Owner
+from switchbay.webhooks.domain import GateState
+from switchbay.webhooks.public import DeliveryFilter, Endpoint, Health, Owner, find_health
 from switchbay.webhooks.tables import HELD, endpoints, lanes, owners
 
 HOUR = 3600
@@ -436,3 +437,16 @@ async def test_410_to_a_request_that_is_older_than_the_app_disables_nothing(hous
     await house.publish(house.event("two"))
     await house.settle()
     assert await house.states() == ["failed:endpoint_gone", "delivered"]
+
+
+async def test_health_tells_of_a_closed_gate_and_of_endpoints_that_are_gone(house: House) -> None:
+    await house.configure(app(house.endpoint(), house.endpoint(CHAT_STATE, path="/chat")))
+    house.receiver.answer = lambda request: Answer(410 if request.path == "/chat" else 503)
+    at = house.clock.now_ms()
+    await house.publish(house.event("typing", key=CHAT_STATE))
+    await house.settle()
+    await house.publish(house.event("one"))
+    await house.settle()
+    health = await house.db.read(lambda tx: find_health(tx, ACCOUNT, APP))
+    assert health == Health(GateState.FAILED, at, at + 2_000, ((CHAT_STATE, at),))
+    assert await house.db.read(lambda tx: find_health(tx, ACCOUNT, OTHER_APP)) is None

@@ -165,7 +165,8 @@ def _add_reading(api: APIRouter, service: Apps, doors: _Doors) -> None:
     async def get_health(account: str, app_id: str) -> wire.HealthOut:
         """Say what is wrong with an app, or may soon be: logo, secrets, placeholders left in its manifest."""
         found = await service.get_app(account, app_id)
-        return wire.health_out(found.app, found.logo, service.options, service.now())
+        webhooks = await service.find_webhooks_health(account, app_id)
+        return wire.health_out(found.app, found.logo, webhooks, service.options, service.now())
 
     @api.get("/{app_id}/export", dependencies=[Depends(doors.reader)])
     async def export_manifest(account: str, app_id: str) -> Response:

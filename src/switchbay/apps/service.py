@@ -29,7 +29,7 @@ from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Change, Manifest, Options, Report, check_text, redact
-from switchbay.webhooks.public import remove_owner
+from switchbay.webhooks.public import Health, find_health, remove_owner
 
 AlsoDo: TypeAlias = Callable[[Tx, str], Awaitable[None]]
 """What another room does in the transaction of a change, given the app's id; what it raises undoes the change."""
@@ -131,6 +131,10 @@ class Apps:
             return Found(app, logo, await installations.find_revision(tx, account_id))
 
         return await self._db.read(work)
+
+    async def find_webhooks_health(self, account_id: str, app_id: str) -> Health | None:
+        """How deliveries to an app go; None for one that the webhooks room does not know."""
+        return await self._db.read(lambda tx: find_health(tx, account_id, app_id))
 
     async def find_revision(self, account_id: str) -> int:
         """The revision of the account's apps; 0 before the first one."""

@@ -13,6 +13,7 @@ from switchbay.apps.store.logos import LogoState
 from switchbay.kit.jsonvalue import JsonValue as Json
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Finding, Options, Severity, check_value, logo_finding, redact
+from switchbay.webhooks.public import Health
 
 MOST_OVERLAP_SECONDS: Final = 7_776_000
 MOST_EPOCH_MS: Final = 253_402_300_799_999
@@ -158,12 +159,29 @@ class DiffOut(BaseModel):
     report: dict[str, JsonValue]
 
 
+class GoneOut(BaseModel):
+    """A webhook that is not called any more."""
+
+    event: str
+    since: int = Field(description="When its endpoint answered 410; epoch milliseconds.")
+
+
+class WebhooksHealthOut(BaseModel):
+    """How an app's webhooks are doing."""
+
+    state: str = Field(description="up, failed, in_transition or recovered; up in the retries by number.")
+    since: int = Field(description="Epoch milliseconds.")
+    next_attempt_at: int | None = Field(description="While it is failed, when the endpoint is tried again.")
+    gone: list[GoneOut] = Field(description="Webhooks whose endpoints answered 410, until the app is changed.")
+
+
 class HealthOut(BaseModel):
     """What is wrong, or may soon be, with an app."""
 
     status: str = Field(description="good, warning or bad.")
     enabled: bool
     logo: LogoOut
+    webhooks: WebhooksHealthOut | None = Field(description="null for an app that is not known to deliveries.")
     secrets: list[SecretOut]
     rotation_ends_at: int | None = Field(description="When the previous secret ends; epoch milliseconds.")
     findings: list[dict[str, JsonValue]] = Field(description="What a check of the installed manifest finds today.")
@@ -233,15 +251,31 @@ def _worst(findings: Sequence[Finding]) -> str:
     return "bad" if any(finding.severity is Severity.ERROR for finding in findings) else "warning"
 
 
-def health_out(app: Installation, logo: LogoState | None, options: Options, now: int) -> HealthOut:
+def _webhooks_out(health: Health | None) -> WebhooksHealthOut | None:
+    if health is None:
+        return None
+    return WebhooksHealthOut(
+        state=health.state.value,
+        since=health.since,
+        next_attempt_at=health.next_attempt_at,
+        gone=[GoneOut(event=event, since=since) for event, since in health.gone],
+    )
+
+
+def health_out(
+    app: Installation, logo: LogoState | None, webhooks: Health | None, options: Options, now: int
+) -> HealthOut:
     """An app's health by today's rules."""
     findings = check_value(dict(app.document), options).issues
     shown_logo = logo_out(app, logo, options)
     states = {_worst(findings), shown_logo.state}
+    if webhooks is not None and (webhooks.gone or webhooks.next_attempt_at is not None):
+        states.add("bad")
     return HealthOut(
         status=next((state for state in ("bad", "warning") if state in states), "good"),
         enabled=app.enabled,
         logo=shown_logo,
+        webhooks=_webhooks_out(webhooks),
         secrets=secrets_out(app.secrets, now),
         rotation_ends_at=max(
             (

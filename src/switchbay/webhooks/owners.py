@@ -66,6 +66,28 @@ def _dropper(account_id: str, owner_id: str) -> Callable[[], None]:
     return drop
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How deliveries to an owner go. ``next_attempt_at`` is set while its gate is closed; ``gone`` are the events whose
+    endpoints answered that they are gone, each with the time (epoch milliseconds).
+    """
+
+    state: GateState
+    since: int
+    next_attempt_at: int | None
+    gone: tuple[tuple[str, int], ...]
+
+
+async def find_health(tx: Tx, account_id: str, owner_id: str) -> Health | None:
+    """How deliveries to an owner go, or None if it is unknown."""
+    row = await store.find_owner(tx, account_id, owner_id)
+    if row is None:
+        return None
+    gone = ((each.event_key, each.disabled_at) for each in row.endpoints if each.disabled_at is not None)
+    state = GateState(row.gate)
+    return Health(state, row.gate_since, row.gate_next if state is GateState.FAILED else None, tuple(sorted(gone)))
+
+
 # Sealing
 
 

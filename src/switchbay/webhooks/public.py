@@ -2,7 +2,7 @@
 
 from switchbay.webhooks.domain import Endpoint, Notification, Owner, Reason, Status, canonical_event_key
 from switchbay.webhooks.errors import event_not_subscribed
-from switchbay.webhooks.owners import remove_owner, set_owner
+from switchbay.webhooks.owners import Health, find_health, remove_owner, set_owner
 from switchbay.webhooks.service import Webhooks
 from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliveryFilter, DeliverySummary
 from switchbay.webhooks.wire import render_summary as render_delivery
@@ -13,6 +13,7 @@ __all__ = [
     "DeliveryFilter",
     "DeliverySummary",
     "Endpoint",
+    "Health",
     "Notification",
     "Owner",
     "Reason",
@@ -20,6 +21,7 @@ __all__ = [
     "Webhooks",
     "canonical_event_key",
     "event_not_subscribed",
+    "find_health",
     "remove_owner",
     "render_delivery",
     "set_owner",

@@ -19,7 +19,7 @@ _CHECK_SECONDS = 30.0
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
 _STEADY_SECONDS = 30.0
-_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 _log = structlog.get_logger("db")
 Callback = Callable[[], None]
@@ -81,6 +81,8 @@ class Notices:
                 await self._connect_and_talk()
             except _LOST as error:
                 _log.warning("nodes do not wake each other until the database answers", reason=type(error).__name__)
+            except Exception:  # noqa: BLE001 - whatever it is, it must be tried again
+                _log.exception("notices failed")
             if clock() - began > _STEADY_SECONDS:
                 wait = _FIRST_WAIT_SECONDS
             await asyncio.sleep(wait)

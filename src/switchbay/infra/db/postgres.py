@@ -19,6 +19,7 @@ _RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server ended a kept connection, which asyncpg finds out while it is being used
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.TooManyConnectionsError,

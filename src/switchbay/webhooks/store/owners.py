@@ -121,6 +121,8 @@ class OwnerRow:
     other_secret: bytes | None
     endpoints: tuple[EndpointRow, ...]
     gate: str = "up"
+    gate_since: int = 0
+    gate_next: int | None = None
 
 
 async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
@@ -223,6 +225,8 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
             for each in found
         ),
         row["gate"],
+        row["gate_since"],
+        row["gate_next"],
     )
 
 

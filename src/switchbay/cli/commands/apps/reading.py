@@ -101,6 +101,13 @@ def show(
             *([f"ends {when(end)}"] if end else []),
         ]
         typer.echo(plain(f"secret {secret.get('secret_id')} ({secret.get('name')}): {', '.join(facts)}"))
+    webhooks = mapping(health.get("webhooks"))
+    if webhooks.get("state") not in {None, "up"}:
+        again = webhooks.get("next_attempt_at")
+        facts = [f"{webhooks.get('state')} since {when(webhooks.get('since'))}"]
+        typer.echo(plain(f"webhooks {', '.join([*facts, *([f'tried again {when(again)}'] if again else [])])}"))
+    for gone in objects(webhooks.get("gone")):
+        typer.echo(plain(f"webhook {gone.get('event')}: answered 410 {when(gone.get('since'))}, disabled"))
     for finding in [*objects(health.get("findings")), *objects(mapping(health.get("logo")).get("findings"))]:
         typer.echo(plain(f"{finding.get('severity')} {finding.get('code')} {finding.get('message')}"))
 

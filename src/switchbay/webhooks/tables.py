@@ -7,6 +7,8 @@ lease of the node that works on it, or the time of the next attempt. ``fence`` g
 An owner's gate is closed while its events are held. A held lane has ``wake_at`` at ``HELD``, where no sweep finds it;
 ``expires_at`` is when the first of its events is to be given up, and stays until the lane has sent all that was stored.
 ``gate_at`` is when a gate's timer goes off, ``gate_next`` when the endpoint is tried again, by the lane ``gate_lane``.
+Lanes of an owner that is disabled are held, too, whatever its gate; ``disabled_at`` is since when. ``hears_all`` says that
+it is told of every conversation of the account.
 
 The indexes are partial so that the many delivered rows cost them nothing.
 """
@@ -34,7 +36,17 @@ owners = sa.Table(
     sa.Column("gate_next", sa.BigInteger),
     sa.Column("gate_failures", sa.Integer, nullable=False),
     sa.Column("gate_lane", sa.Text),
+    sa.Column("disabled_at", sa.BigInteger),
+    sa.Column("ordering", sa.Text, nullable=False, server_default="strict"),
+    sa.Column("hears_all", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sqlite_with_rowid=False,
+)
+sa.Index(
+    "ix_webhook_owners_hears_all",
+    owners.c.account_id,
+    owners.c.owner_id,
+    sqlite_where=sa.text("hears_all"),
+    postgresql_where=sa.text("hears_all"),
 )
 sa.Index(
     "ix_webhook_owners_gate_at",
@@ -115,6 +127,8 @@ deliveries = sa.Table(
     sa.Column("origin", sa.Text),
     sa.Column("event_id", sa.Text),
     sa.Column("replay_id", sa.Text),
+    # Null, or its conversation: then ``lane`` is one of its own, where it waits to be tried again.
+    sa.Column("conversation", sa.Text),
 )
 sa.Index(
     "ix_webhook_deliveries_pending",
@@ -151,6 +165,7 @@ attempts = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("started_at", sa.BigInteger, nullable=False),
     sa.Column("connect_ms", sa.Integer),
+    sa.Column("first_byte_ms", sa.Integer),
     sa.Column("total_ms", sa.Integer, nullable=False),
     sa.Column("address", sa.Text),
     sa.Column("status", sa.Integer),
@@ -160,6 +175,24 @@ attempts = sa.Table(
     sa.Column("response_body", sa.LargeBinary, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# What endpoints are shown that ask who calls: of one event, or of all those of an app that have none of their own.
+client_certificates = sa.Table(
+    "webhook_client_certificates",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text, primary_key=True),
+    sa.Column("event_key", sa.Text, primary_key=True),
+    sa.Column("certificate_id", sa.Text, nullable=False),
+    sa.Column("chain", sa.LargeBinary, nullable=False),
+    sa.Column("private_key", sa.LargeBinary, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("not_before", sa.BigInteger, nullable=False),
+    sa.Column("not_after", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
 )
 
 # Ed25519 keys of accounts (Standard Webhooks, v1a); the one that signs until further notice has no end.

@@ -12,6 +12,7 @@ def upgrade() -> None:
     _add_standard_webhooks()
     _add_replays()
     _add_gates()
+    _add_choices_of_apps()
 
 
 def _add_standard_webhooks() -> None:
@@ -110,4 +111,50 @@ def _add_gates() -> None:
         ["account_id", "owner_id"],
         sqlite_where=stored,
         postgresql_where=stored,
+    )
+
+
+def _add_choices_of_apps() -> None:
+    op.add_column("webhook_owners", sa.Column("disabled_at", sa.BigInteger))
+    op.add_column("webhook_owners", sa.Column("ordering", sa.Text, nullable=False, server_default="strict"))
+    op.add_column("webhook_owners", sa.Column("hears_all", sa.Boolean, nullable=False, server_default=sa.text("false")))
+    hears_all = sa.text("hears_all")
+    op.create_index(
+        "ix_webhook_owners_hears_all",
+        "webhook_owners",
+        ["account_id", "owner_id"],
+        sqlite_where=hears_all,
+        postgresql_where=hears_all,
+    )
+    op.add_column("webhook_deliveries", sa.Column("conversation", sa.Text))
+    op.create_table(
+        "app_conversation_access",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("installation_id", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("asked_at", sa.BigInteger, nullable=False),
+        sa.Column("decided_at", sa.BigInteger),
+        sa.Column("decided_by", sa.Text),
+        sa.PrimaryKeyConstraint("account_id", "installation_id", name=op.f("pk_app_conversation_access")),
+    )
+
+
+def _add_client_certificates() -> None:
+    op.create_table(
+        "webhook_client_certificates",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("owner_id", sa.Text, nullable=False),
+        sa.Column("event_key", sa.Text, nullable=False),
+        sa.Column("certificate_id", sa.Text, nullable=False),
+        sa.Column("chain", sa.LargeBinary, nullable=False),
+        sa.Column("private_key", sa.LargeBinary, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("issuer", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("not_before", sa.BigInteger, nullable=False),
+        sa.Column("not_after", sa.BigInteger, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "account_id", "owner_id", "event_key", name=op.f("pk_webhook_client_certificates")
+        ),
     )

@@ -144,6 +144,9 @@ async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
             "gate_next": None,
             "gate_failures": 0,
             "gate_lane": None,
+            "disabled_at": None if row.enabled else now,
+            "ordering": "strict",
+            "hears_all": False,
         },
     )
     await tx.execute(_delete_endpoints, {"account_id": row.account_id, "owner_id": row.owner_id})

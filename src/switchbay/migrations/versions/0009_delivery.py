@@ -13,6 +13,8 @@ def upgrade() -> None:
     _add_replays()
     _add_gates()
     _add_choices_of_apps()
+    _add_client_certificates()
+    op.add_column("webhook_attempts", sa.Column("first_byte_ms", sa.Integer))
 
 
 def _add_standard_webhooks() -> None:
@@ -154,7 +156,5 @@ def _add_client_certificates() -> None:
         sa.Column("not_before", sa.BigInteger, nullable=False),
         sa.Column("not_after", sa.BigInteger, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint(
-            "account_id", "owner_id", "event_key", name=op.f("pk_webhook_client_certificates")
-        ),
+        sa.PrimaryKeyConstraint("account_id", "owner_id", "event_key", name=op.f("pk_webhook_client_certificates")),
     )

@@ -15,24 +15,23 @@ import structlog
 
 from switchbay.infra.db import Database, DatabaseUnavailable
 from switchbay.infra.machine import Clock
-from switchbay.kit.errors import AppError
 from switchbay.webhooks import metrics
-from switchbay.webhooks.domain import LONGEST_GAP_MS, Gate, Pace, Pending, Reason
-from switchbay.webhooks.owners import OwnerCache, SendOwner
+from switchbay.webhooks.domain import LONGEST_GAP_MS, Gate, Pace, Pending
+from switchbay.webhooks.owners import OwnerCache
 from switchbay.webhooks.store import lanes
 from switchbay.webhooks.store.lanes import Claimed, LaneKey, OwnerKey
 from switchbay.webhooks.workers.alarms import Alarms
 from switchbay.webhooks.workers.gates import Gates, Step
 from switchbay.webhooks.workers.lane import Handoff, Lane, Memory, State
+from switchbay.webhooks.workers.ledger import Ledger
 from switchbay.webhooks.workers.reader import Reader
-from switchbay.webhooks.workers.recorder import Fate, News, Recorder, Result
-from switchbay.webhooks.workers.sender import Attempted, Sender, endpoint_for
-from switchbay.webhooks.workers.slots import Origin, Slots
+from switchbay.webhooks.workers.recorder import Fate, Recorder, Result
+from switchbay.webhooks.workers.sender import Sender
+from switchbay.webhooks.workers.sending import Sending
 
 _MOST_BODY_BYTES = 32 * 1024 * 1024
 _LANES_A_SWEEP = 256
 _BACK_OFF_MS = 1_000
-_SHORT_BACK_OFF_MS = 100
 _LONG_WAIT_MS = 1_000
 _LAST_WRITES_SECONDS = 3.0
 LANES_ARE_DUE = "switchbay_webhook_lanes"
@@ -49,19 +48,18 @@ class Dispatcher:
         self._clock = clock
         self._node = node
         self._owners = owners
-        self._sender = sender
         self._pace = pace
         memory = Memory(_MOST_BODY_BYTES)
         self._memory = memory
         self._lanes: dict[LaneKey, Lane] = {}
-        self._slots: Slots[tuple[Lane, int]] = Slots(pace.in_flight)
-        self._reader = Reader(db, memory, self._free)
+        self._reader = Reader(db, memory, self.free)
         self._recorder = Recorder(db, self._recorded, self._moved)
+        self._ledger = Ledger(self._recorder, clock, pace, self._lanes)
+        self._sending = Sending(self, self._ledger, clock, owners, sender, pace)
         self._alarms = Alarms(clock)
         self._gates = Gates(
             db, clock, node, pace.lease_ms, room=self._room, stepped=self._stepped, alarm=self._alarms.tick
         )
-        self._closing: dict[OwnerKey, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._is_running = False
@@ -69,6 +67,11 @@ class Dispatcher:
         self._end_listening: Callable[[], None] | None = None
 
     # Life
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not been stopped."""
+        return self._is_running
 
     @property
     def is_accepting(self) -> bool:
@@ -132,7 +135,8 @@ class Dispatcher:
         for key in {lane.key[:2] for lane in self._lanes.values() if lane.is_probe}:
             await self._gates.rearm(key)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run something beside, until it ends or the dispatcher stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -187,14 +191,8 @@ class Dispatcher:
         soon = self._clock.now_ms() + self._pace.lease_ms // 2
         due = [lane for lane in self._lanes.values() if lane.lease_until < soon and not lane.is_renewing]
         for lane in due:
-            self._prolong(lane)
+            self._ledger.prolong(lane)
         return len(due)
-
-    def _prolong(self, lane: Lane) -> None:
-        if not lane.is_renewing:
-            lane.is_renewing = True
-            now = self._clock.now_ms()
-            self._recorder.put(Result(lane, lane.fence, now + self._pace.lease_ms, None, now))
 
     def _hold(self, key: LaneKey, fence: int, lease_until: int, expected: int) -> Lane:
         lane = Lane(key, fence, lease_until, expected, self._memory)
@@ -215,14 +213,16 @@ class Dispatcher:
         lane.generation += 1
         lane.shed()
         if lane.is_probe and self._is_running:  # it had nothing to try
-            self._spawn(self._rearm(lane.key[:2]))
+            self.spawn(self._rearm(lane.key[:2]))
 
-    def _holds(self, lane: Lane, generation: int) -> bool:
+    def holds(self, lane: Lane, generation: int) -> bool:
+        """Whether a lane is this node's, and what was known of it then still counts."""
         return lane.generation == generation and self._lanes.get(lane.key) is lane
 
     # What a lane does next
 
-    def _free(self, lane: Lane) -> None:
+    def free(self, lane: Lane) -> None:
+        """Decide anew what a lane does."""
         lane.state = State.FREE
         if self._lanes.get(lane.key) is lane:
             self._advance(lane)
@@ -236,39 +236,32 @@ class Dispatcher:
                 lane.state = State.READING
                 self._reader.put(lane)
             else:
-                self._record(lane, lane.fence, None)
+                self._ledger.record(lane, lane.fence, None)
         elif self._must_wait(delivery):
-            self._wait(lane, delivery.not_before)
+            self.wait(lane, delivery.not_before)
         else:
-            lane.state = State.QUEUED
-            known = self._owners.known(lane.key[0], lane.key[1])
-            if known is None:
-                self._spawn(self._look_up(lane, lane.generation))
-            else:
-                self._enqueue(lane, delivery, known)
+            self._sending.queue(lane, delivery)
 
     def _must_wait(self, delivery: Pending) -> bool:
         rest = delivery.not_before - self._clock.now_ms()
         # Nothing is ever put off for longer: then the clock has been set back, and the wait is over.
         return 0 < rest <= max(self._pace.retry_ms, LONGEST_GAP_MS) + _BACK_OFF_MS
 
-    def _wait(self, lane: Lane, until: int) -> None:
+    def wait(self, lane: Lane, until: int) -> None:
+        """Have a lane go on at a time."""
         if until - self._clock.now_ms() > _LONG_WAIT_MS:
             lane.shed()
         lane.state = State.WAITING
         self._alarms.set(until, lane)
-
-    def _back_off(self, lane: Lane, ms: int) -> None:
-        self._wait(lane, self._clock.now_ms() + ms)
 
     def wake_due(self) -> int:
         """Let the lanes and gates whose time has come go on; return how many lanes."""
         woken = 0
         self._look_after_gates()
         for lane, generation in self._alarms.due():
-            if self._holds(lane, generation) and lane.state is State.WAITING:
+            if self.holds(lane, generation) and lane.state is State.WAITING:
                 woken += 1
-                self._free(lane)
+                self.free(lane)
         return woken
 
     # Gates
@@ -278,7 +271,7 @@ class Dispatcher:
 
     def _look_after_gates(self) -> None:
         if self._is_running and self._gates.is_due:
-            self._spawn(self._gates.work())
+            self.spawn(self._gates.work())
 
     async def _rearm(self, key: OwnerKey) -> None:
         await self._gates.rearm(key)
@@ -296,177 +289,12 @@ class Dispatcher:
         for claimed in step.claimed:
             self._take_over(claimed, is_probe=step.is_probe)
 
-    def _is_held(self, lane: Lane, owner: SendOwner) -> bool:
-        if not owner.retention_ms or lane.is_probe:
-            return False
-        return owner.is_held or lane.key[:2] in self._closing
-
-    def _park(self, lane: Lane, fence: int, delivery: Pending, owner: SendOwner) -> None:
-        lane.state = State.RECORDING
-        now = self._clock.now_ms()
-        until = delivery.created_at + owner.retention_ms
-        self._recorder.put(Result(lane, fence, now + self._pace.lease_ms, None, now, held_until=until))
-
-    # Sending
-
-    async def _look_up(self, lane: Lane, generation: int) -> None:
-        try:
-            owner = await self._owners.find(lane.key[0], lane.key[1])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on later
-            self._failed(lane, generation, error)
-            return
-        if not self._holds(lane, generation) or lane.current is None:
-            self._start_over(lane)
-        else:
-            self._enqueue(lane, lane.current, owner)
-
-    def _enqueue(self, lane: Lane, delivery: Pending, owner: SendOwner | None) -> None:
-        endpoint = endpoint_for(owner, delivery, self._clock.now_ms())
-        if owner is None or isinstance(endpoint, Reason):
-            self._cancel(lane, lane.fence, delivery, endpoint if isinstance(endpoint, Reason) else Reason.APP_REMOVED)
-        elif self._is_held(lane, owner):
-            self._park(lane, lane.fence, delivery, owner)
-        else:
-            self._slots.offer(endpoint.origin, (lane, lane.generation))
-            self._fill_slots()
-
-    def _fill_slots(self) -> None:
-        while self._is_running:
-            taken = self._slots.take()
-            if taken is None:
-                return
-            origin, (lane, generation) = taken
-            self._spawn(self._send(origin, lane, generation))
-
-    async def _send(self, origin: Origin, lane: Lane, generation: int) -> None:
-        timed_out = False
-        try:
-            if self._holds(lane, generation) and lane.current is not None:
-                timed_out = await self._send_current(lane, lane.fence, lane.current)
-            else:
-                self._start_over(lane)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on later
-            self._failed(lane, generation, error)
-        finally:
-            self._slots.done(origin, timed_out=timed_out)
-            self._fill_slots()
-
-    async def _send_current(self, lane: Lane, fence: int, delivery: Pending) -> bool:
-        if lane.lease_until < self._clock.now_ms() + self._pace.margin_ms:
-            # It waited so long for a slot that another node may be about to take the lane over.
-            self._prolong(lane)
-            self._back_off(lane, _SHORT_BACK_OFF_MS)
-            return False
-        lane.state = State.SENDING
-        owner = self._owners.known(lane.key[0], lane.key[1]) or await self._owners.find(lane.key[0], lane.key[1])
-        endpoint = endpoint_for(owner, delivery, self._clock.now_ms())
-        if owner is None or isinstance(endpoint, Reason):
-            self._cancel(lane, fence, delivery, endpoint if isinstance(endpoint, Reason) else Reason.APP_REMOVED)
-            return False
-        if self._is_held(lane, owner):
-            self._park(lane, fence, delivery, owner)
-            return False
-        is_probe = lane.is_probe
-        attempted = await self._sender.attempt(lane.key[0], owner, endpoint, delivery, is_probe=is_probe)
-        if not owner.retention_ms or attempted.verdict.reason is not None:
-            self._record(lane, fence, delivery, attempted, gone=endpoint.url)
-        elif attempted.verdict.holds:
-            until = delivery.created_at + owner.retention_ms
-            news = News(is_success=False, is_probe=is_probe, wait_ms=attempted.verdict.wait_ms)
-            self._record(lane, fence, delivery, attempted, held_until=until, news=news)
-        else:
-            self._record(
-                lane, fence, delivery, attempted, news=News(is_success=True, is_probe=True) if is_probe else None
-            )
-        return attempted.is_strained
-
-    def _failed(self, lane: Lane, generation: int, error: Exception) -> None:
-        """The attempt could not be made for a reason of ours: it does not count, the lane tries again soon."""
-        if isinstance(error, AppError):
-            _log.warning("an attempt waits", lane=lane.key, code=error.code)
-        else:
-            _log.error("an attempt failed inside", lane=lane.key, exc_info=error)
-        if self._holds(lane, generation):
-            self._back_off(lane, _BACK_OFF_MS)
-        else:
-            self._start_over(lane)
-
-    def _start_over(self, lane: Lane) -> None:
-        """The lane changed hands while something was under way: forget the delivery, look again if it is ours."""
-        lane.end_current()
-        self._free(lane)
-
-    # Recording
-
-    def _cancel(self, lane: Lane, fence: int, delivery: Pending, reason: Reason) -> None:
-        if reason is Reason.RETENTION_EXPIRED:
-            metrics.EXPIRED.inc()
-        else:
-            metrics.CANCELLED.labels(reason.value).inc()
-        self._record(lane, fence, delivery, ended=reason)
-
-    def _record(
-        self,
-        lane: Lane,
-        fence: int,
-        delivery: Pending | None,
-        attempted: Attempted | None = None,
-        *,
-        ended: Reason | None = None,
-        held_until: int | None = None,
-        news: News | None = None,
-        gone: str | None = None,
-    ) -> None:
-        lane.state = State.RECORDING
-        now = self._clock.now_ms()
-        wake_at = now + self._pace.lease_ms
-        again_at = None if attempted is None else attempted.verdict.next_attempt_at
-        leaves = again_at is not None and 2 * len(self._lanes) > self._pace.most_lanes
-        if again_at is not None and leaves:
-            wake_at = again_at
-        elif again_at is not None and again_at + self._pace.margin_ms > wake_at:
-            wake_at = again_at + self._pace.lease_ms
-        goes_on = again_at is not None or held_until is not None
-        is_last = not goes_on and not lane.queue and not lane.is_behind
-        if news is not None:
-            self._expect(lane, news)
-        self._recorder.put(
-            Result(
-                lane,
-                fence,
-                wake_at,
-                lane.expected if is_last else None,
-                now,
-                delivery,
-                None if attempted is None else attempted.row,
-                None if attempted is None else attempted.verdict.outcome,
-                ended if attempted is None else attempted.verdict.reason,
-                again_at,
-                leaves,
-                held_until,
-                news,
-                gone if attempted is not None and attempted.verdict.reason is Reason.ENDPOINT_GONE else None,
-            )
-        )
-
-    def _expect(self, lane: Lane, news: News) -> None:
-        """Hold the owner's other lanes from the failure on, not only from when it has been written down."""
-        lane.is_probe = False
-        if not news.is_success:
-            key = lane.key[:2]
-            self._closing[key] = self._closing.get(key, 0) + 1
-
-    def _expected(self, result: Result) -> None:
-        if result.news is not None and not result.news.is_success:
-            key = result.key[:2]
-            self._closing[key] -= 1
-            if not self._closing[key]:
-                del self._closing[key]
+    # What has been recorded
 
     def _recorded(self, result: Result, fate: Fate) -> None:
         lane = result.lane
         is_renewal = result.is_renewal
-        self._expected(result)
+        self._ledger.written(result)
         if result.gone is not None:
             self._owners.drop(*result.key[:2])
         if is_renewal:
@@ -475,7 +303,7 @@ class Dispatcher:
             return
         if lane.fence != result.fence:  # it changed hands, and is ours anew
             if not is_renewal:
-                self._start_over(lane)
+                self._sending.start_over(lane)
         elif fate is Fate.LOST:
             metrics.LOST_LANES.inc()
             self._drop(lane)
@@ -500,7 +328,7 @@ class Dispatcher:
             lane.end_current()
             if lane.expected == result.release_at:
                 lane.is_behind = True  # not released: somebody published to it on another node
-        self._free(lane)
+        self.free(lane)
 
     # In the background
 

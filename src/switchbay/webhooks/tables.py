@@ -36,6 +36,8 @@ owners = sa.Table(
     sa.Column("gate_next", sa.BigInteger),
     sa.Column("gate_failures", sa.Integer, nullable=False),
     sa.Column("gate_lane", sa.Text),
+    # Most requests a second to each of its endpoints; null for no limit.
+    sa.Column("rate_limit", sa.Integer),
     sa.Column("disabled_at", sa.BigInteger),
     sa.Column("ordering", sa.Text, nullable=False, server_default="strict"),
     sa.Column("hears_all", sa.Boolean, nullable=False, server_default=sa.text("false")),
@@ -66,6 +68,7 @@ endpoints = sa.Table(
     sa.Column("max_retries", sa.Integer, nullable=False),
     sa.Column("is_exempt", sa.Boolean, nullable=False),
     sa.Column("disabled_at", sa.BigInteger),
+    sa.Column("disabled_reason", sa.Text),
     sqlite_with_rowid=False,
 )
 
@@ -240,4 +243,51 @@ sa.Index(
     replays.c.updated_at,
     sqlite_where=sa.text("state = 'running'"),
     postgresql_where=sa.text("state = 'running'"),
+)
+
+# How the calls of an endpoint (a digest of its URL) went in a minute, as one node saw it. The times of those that were
+# answered are counts in the fixed steps of ``domain.LATENCY_STEPS``, as JSON.
+health = sa.Table(
+    "webhook_health",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text, primary_key=True),
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("minute", sa.BigInteger, primary_key=True),
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("answers", sa.Integer, nullable=False),
+    sa.Column("answers_ms", sa.BigInteger, nullable=False),
+    sa.Column("latencies", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_webhook_health_minute", health.c.minute)
+
+# What is known of endpoints of which anything was ever wrong. ``failures`` counts those in a row, on all nodes.
+endpoint_states = sa.Table(
+    "webhook_endpoint_states",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("owner_id", sa.Text, primary_key=True),
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("succeeded_at", sa.BigInteger),
+    sa.Column("failed_at", sa.BigInteger),
+    sa.Column("failure", sa.Text),
+    sa.Column("paused_until", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# Where an account is told of how its endpoints are; each is an owner with this id.
+operational = sa.Table(
+    "webhook_operational",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("subscription_id", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _add_choices_of_apps()
     _add_client_certificates()
     op.add_column("webhook_attempts", sa.Column("first_byte_ms", sa.Integer))
+    _add_health()
 
 
 def _add_standard_webhooks() -> None:
@@ -157,4 +158,53 @@ def _add_client_certificates() -> None:
         sa.Column("not_after", sa.BigInteger, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("account_id", "owner_id", "event_key", name=op.f("pk_webhook_client_certificates")),
+    )
+
+
+def _add_health() -> None:
+    for name in ("webhook_breaker", "disable_slow_webhooks"):
+        op.add_column("accounts", sa.Column(name, sa.Boolean, nullable=False, server_default=sa.text("false")))
+    op.add_column("webhook_owners", sa.Column("rate_limit", sa.Integer))
+    op.add_column("webhook_endpoints", sa.Column("disabled_reason", sa.Text))
+    op.create_table(
+        "webhook_health",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("owner_id", sa.Text, nullable=False),
+        sa.Column("endpoint", sa.Text, nullable=False),
+        sa.Column("minute", sa.BigInteger, nullable=False),
+        sa.Column("node", sa.Text, nullable=False),
+        sa.Column("requests", sa.Integer, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("answers", sa.Integer, nullable=False),
+        sa.Column("answers_ms", sa.BigInteger, nullable=False),
+        sa.Column("latencies", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "account_id", "owner_id", "endpoint", "minute", "node", name=op.f("pk_webhook_health")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_webhook_health_minute", "webhook_health", ["minute"])
+    op.create_table(
+        "webhook_endpoint_states",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("owner_id", sa.Text, nullable=False),
+        sa.Column("endpoint", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("succeeded_at", sa.BigInteger),
+        sa.Column("failed_at", sa.BigInteger),
+        sa.Column("failure", sa.Text),
+        sa.Column("paused_until", sa.BigInteger),
+        sa.PrimaryKeyConstraint("account_id", "owner_id", "endpoint", name=op.f("pk_webhook_endpoint_states")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "webhook_operational",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("subscription_id", sa.Text, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "subscription_id", name=op.f("pk_webhook_operational")),
+        sqlite_with_rowid=False,
     )

@@ -12,7 +12,9 @@ from switchbay.webhooks.tables import deliveries, endpoints, owners
 
 _KEY = ("account_id", "owner_id")
 
-_insert_owner = insert(owners).values({column.name: sa.bindparam(column.name) for column in owners.columns})
+_insert_owner = insert(owners).values(
+    {column.name: sa.bindparam(column.name) for column in owners.columns if column.name != "rate_limit"}
+)
 _is_up = owners.c.gate == sa.literal_column("'up'")
 _opens = sa.and_(
     owners.c.gate == sa.literal_column("'failed'"), _insert_owner.excluded.retention_time == sa.literal_column("0")

@@ -178,9 +178,7 @@ def _add_health() -> None:
         sa.Column("answers", sa.Integer, nullable=False),
         sa.Column("answers_ms", sa.BigInteger, nullable=False),
         sa.Column("latencies", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint(
-            "account_id", "owner_id", "endpoint", "minute", "node", name=op.f("pk_webhook_health")
-        ),
+        sa.PrimaryKeyConstraint("account_id", "owner_id", "endpoint", "minute", "node", name=op.f("pk_webhook_health")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_webhook_health_minute", "webhook_health", ["minute"])

@@ -1,6 +1,6 @@
 """From a lane whose turn has come to the request and its outcome: the endpoint that counts, a slot, the attempt."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Protocol
 
 import structlog

@@ -129,6 +129,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         in_flight=settings.webhook_in_flight,
         lease_seconds=settings.webhook_lease_seconds,
         sweep_seconds=settings.webhook_sweep_seconds,
+        parked_seconds=settings.webhook_parked_seconds,
     )
     apps = Apps(
         db,

@@ -56,7 +56,14 @@ class House:
 
     def node(self, *, running: bool = True, db: Database | None = None, **limits: float) -> Webhooks:
         """Another node. Its sweep and timers run only when called, unless the test starts them."""
-        known = {"retry_seconds", "connect_seconds", "response_seconds", "lease_seconds", "sweep_seconds"}
+        known = {
+            "retry_seconds",
+            "connect_seconds",
+            "response_seconds",
+            "lease_seconds",
+            "sweep_seconds",
+            "parked_seconds",
+        }
         webhooks = Webhooks(
             db or self.db,
             self.clock,

@@ -363,26 +363,6 @@ async def test_only_one_request_of_a_conversation_is_under_way_at_a_time(house: 
 # What changes while events are pending
 
 
-async def test_a_disabled_app_gets_nothing_and_what_is_pending_is_cancelled(house: House) -> None:
-    house.receiver.answer = lambda _: Answer(500)
-    owner = owner_of(house.endpoint(retries=5))
-    await house.configure(owner)
-    await house.publish_each(["one", "two"])
-    await house.settle()
-    await house.configure(replace(owner, enabled=False))
-    assert await house.states() == 2 * ["cancelled:app_disabled"]
-    await house.publish(house.event("three"))
-    await house.pass_time(30)
-    assert len(house.receiver.requests) == 1
-    assert await house.states() == 2 * ["cancelled:app_disabled"]
-    assert await house.is_free()
-    house.receiver.answer = lambda _: Answer()
-    await house.configure(owner)
-    await house.publish(house.event("four"))
-    await house.settle()
-    assert house.receiver.bodies == [b"one", b"four"]
-
-
 async def test_uninstalling_cancels_what_is_pending(house: House) -> None:
     house.receiver.answer = lambda _: Answer(500)
     await house.configure(owner_of(house.endpoint(retries=5)))

@@ -1,4 +1,6 @@
-"""Gates under random failures, dying nodes and a clock that runs fast: nothing is lost, nothing overtakes."""
+"""Gates under random failures, dying nodes, an app that is switched off and on, and a clock that runs fast: nothing is
+lost, nothing overtakes.
+"""
 
 import asyncio
 import random
@@ -55,14 +57,21 @@ async def test_chaos_behind_a_gate_loses_nothing_and_keeps_the_order(
         await node.start()
         return node
 
-    await chaos.configure(replace(owner_of(chaos.endpoint()), retention_time=259_200))
+    owner = replace(owner_of(chaos.endpoint(retries=5)), retention_time=259_200)
+    await chaos.configure(owner)
     alive = [await start_node() for _ in range(3)]
     published: dict[str, int] = defaultdict(int)
     for number in range(150):
+        if number % 50 in {20, 30}:  # switched off for a while: what is pending is kept, what happens is not recorded
+            await chaos.configure(replace(owner, enabled=number % 50 == 30))
+        if 20 <= number % 50 < 30:
+            await chaos.publish(chaos.event("unrecorded/0", "off"), node=dice.choice(alive))
+            await asyncio.sleep(0.002)
+            continue
         lane = f"c{dice.randrange(8)}"
         await chaos.publish(chaos.event(f"{lane}/{published[lane]}", lane), node=dice.choice(alive))
         published[lane] += 1
-        if number % 30 == 15:  # one dies without a word, another takes its place
+        if number % 30 == 16:  # one dies without a word, another takes its place
             victim = alive.pop(dice.randrange(3))
             await victim.dispatcher.stop(0)
             alive.append(await start_node())
@@ -72,6 +81,7 @@ async def test_chaos_behind_a_gate_loses_nothing_and_keeps_the_order(
         while "pending" in await chaos.states(lane=None):  # noqa: ASYNC110 - the state is in the database
             await asyncio.sleep(0.05)
     await chaos.close()
+    assert await chaos.states("off") == []
     assert overtaken == []
     assert succeeded == published
     assert set(await chaos.states(lane=None)) == {"delivered"}

@@ -304,21 +304,6 @@ async def test_two_nodes_try_a_closed_gate_once(house: House) -> None:
     assert len(house.receiver.requests) == made + 1
 
 
-async def test_disabling_the_app_frees_what_is_held_and_opens_the_gate(house: House) -> None:
-    house.receiver.answer = down
-    owner = app(house.endpoint())
-    await house.configure(owner)
-    await house.publish(house.event("one"), house.event("two", "c2"))
-    await house.settle()
-    await house.configure(replace(owner, enabled=False))
-    await house.webhooks.dispatcher.sweep_once()
-    await house.settle()
-    assert await house.states(lane=None) == 2 * ["cancelled:app_disabled"]
-    assert await house.is_free()
-    assert await house.is_free("c2")
-    assert await gate(house) == "up"
-
-
 async def test_removing_the_app_frees_what_is_held(house: House) -> None:
     house.receiver.answer = down
     await house.configure(app(house.endpoint()))

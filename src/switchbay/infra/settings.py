@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     webhook_sweep_seconds: float = Field(
         default=2, gt=0, description="How often a node looks for work that others left."
     )
+    webhook_parked_seconds: float = Field(
+        default=259_200, ge=1, description="How long events of a disabled app are kept if it has no retention_time."
+    )
     signature_algorithm: SignatureAlgorithm = Field(default="sha1", description="Signature of new accounts.")
     signature_encoding: SignatureEncoding = Field(
         default="base64", description="Encoding of the signature of new accounts."

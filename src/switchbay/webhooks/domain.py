@@ -343,6 +343,7 @@ class Pace:
     lease_seconds: float
     sweep_seconds: float
     most_lanes: int
+    parked_seconds: float = 259_200.0
 
     @property
     def retry_ms(self) -> int:
@@ -353,6 +354,11 @@ class Pace:
     def lease_ms(self) -> int:
         """How long a lane is a node's without a sign of life."""
         return round(self.lease_seconds * 1000)
+
+    @property
+    def parked_ms(self) -> int:
+        """How long the events of a disabled app are kept that has no retention time."""
+        return round(self.parked_seconds * 1000)
 
     @property
     def margin_ms(self) -> int:

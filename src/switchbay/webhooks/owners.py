@@ -1,7 +1,8 @@
 """Owners (installed apps) of this room: storing their endpoints and secrets, and knowing them when something is sent.
 
 Secrets and custom headers lie sealed in the database. ``set_owner`` and ``remove_owner`` run inside the transaction of
-whoever changes the app. What is pending when an app is disabled or removed is cancelled in that same transaction.
+whoever changes the app. What is pending when an app is disabled is held, lane by lane as their turns come, until it is
+enabled again; what is pending when it is removed is cancelled in that same transaction.
 """
 
 import weakref
@@ -37,16 +38,11 @@ _caches: "weakref.WeakSet[OwnerCache]" = weakref.WeakSet()
 
 
 async def set_owner(tx: Tx, vault: Vault, owner: Owner, now: int) -> None:
-    """Store an owner as it is now, in the caller's transaction. A disabled owner's pending deliveries are cancelled.
+    """Store an owner as it is now, in the caller's transaction.
 
     Raises ``webhook_header_refused`` and ``webhook_endpoint_refused``.
     """
-    row = _seal(vault, owner)
-    await store.put_owner(tx, row, now)
-    if not owner.enabled:
-        await store.cancel_pending(tx, owner.account_id, owner.owner_id, Reason.APP_DISABLED, now)
-        await store.open_gate(tx, owner.account_id, owner.owner_id)
-        await lanes.release_held(tx, owner.account_id, owner.owner_id, now)
+    await store.put_owner(tx, _seal(vault, owner), now)
     tx.on_commit(_dropper(owner.account_id, owner.owner_id))
 
 

@@ -45,6 +45,7 @@ class Webhooks:
         lease_seconds: float = 60.0,
         sweep_seconds: float = 2.0,
         most_lanes: int = _MOST_LANES,
+        parked_seconds: float = 259_200.0,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -58,6 +59,7 @@ class Webhooks:
             lease_seconds,
             sweep_seconds,
             most_lanes,
+            parked_seconds,
         )
         self._node = randomness.token(8)
         self.signing_keys = SigningKeys(db, clock, randomness, vault)

@@ -7,8 +7,8 @@ lease of the node that works on it, or the time of the next attempt. ``fence`` g
 An owner's gate is closed while its events are held. A held lane has ``wake_at`` at ``HELD``, where no sweep finds it;
 ``expires_at`` is when the first of its events is to be given up, and stays until the lane has sent all that was stored.
 ``gate_at`` is when a gate's timer goes off, ``gate_next`` when the endpoint is tried again, by the lane ``gate_lane``.
-Lanes of an owner that is disabled are held, too, whatever its gate; ``disabled_at`` is since when. ``hears_all`` says that
-it is told of every conversation of the account.
+Lanes of an owner that is disabled are held, too, whatever its gate; ``disabled_at`` is since when. ``hears_all`` says
+that it is told of every conversation of the account.
 
 The indexes are partial so that the many delivered rows cost them nothing.
 """

@@ -24,6 +24,7 @@ class HeldBy(StrEnum):
     CONVERSATION = "conversation"
     RETRY = "retry"
     GATE = "gate"
+    APP_DISABLED = "app_disabled"
     NODE = "node"
 
 
@@ -62,7 +63,9 @@ def _moments(
         yield Moment(attempt.started_at, Step.ATTEMPT, attempt=attempt)
         free_since = attempt.started_at + attempt.total_ms
     if is_pending:
-        if holder.gate_since is not None:
+        if holder.disabled_since is not None:
+            yield Moment(max(holder.disabled_since, queued_at), Step.HELD, HeldBy.APP_DISABLED)
+        elif holder.gate_since is not None:
             yield Moment(max(holder.gate_since, queued_at), Step.HELD, HeldBy.GATE)
         elif delivery.next_attempt_at is not None:
             yield Moment(free_since or queued_at, Step.HELD, HeldBy.RETRY, delivery.next_attempt_at)

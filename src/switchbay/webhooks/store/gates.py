@@ -1,5 +1,6 @@
 """SQL of gates: whose timer has gone off, what is held behind them, what of it has to be given up.
 
+What an owner is to get is held while its gate is closed, and while it is disabled, whatever its gate.
 Whoever changes a gate locks its row first and lanes after it. Held lanes that somebody else has locked are left out and
 found the next time, so that nobody waits for anybody in a circle.
 """
@@ -29,15 +30,11 @@ _columns = (
     owners.c.gate_next,
     owners.c.gate_at,
     owners.c.gate_lane,
+    owners.c.enabled,
 )
 _lock = (
     sa.select(*_columns)
-    .where(
-        owners.c.account_id == sa.bindparam("account_id"),
-        owners.c.owner_id == sa.bindparam("owner_id"),
-        owners.c.enabled.is_(sa.true()),
-        owners.c.retention_time > sa.literal_column("0"),
-    )
+    .where(owners.c.account_id == sa.bindparam("account_id"), owners.c.owner_id == sa.bindparam("owner_id"))
     .with_for_update()
 )
 _lock_due = (
@@ -116,20 +113,26 @@ _stored_before = (
 
 @dataclass(frozen=True, slots=True)
 class OwnerGate:
-    """An owner's gate, its row locked. ``retention_ms`` is 0 for an owner that has given up its retention."""
+    """An owner's gate, its row locked. ``retention_ms`` is 0 for an owner without retention."""
 
     key: OwnerKey
     retention_ms: int
     gate: Gate
+    is_enabled: bool = True
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its events are held."""
+        return not self.is_enabled or (self.retention_ms > 0 and self.gate.is_closed)
 
 
 def _owner_gate(row: Row) -> OwnerGate:
     gate = Gate(GateState(row[3]), row[4], row[5], row[6], row[7], row[8])
-    return OwnerGate((row[0], row[1]), row[2] * 1000, gate)
+    return OwnerGate((row[0], row[1]), row[2] * 1000, gate, bool(row[9]))
 
 
 async def lock(tx: Tx, key: OwnerKey) -> OwnerGate | None:
-    """The gate of an enabled owner with a retention time."""
+    """The gate of an owner, enabled or not, with or without a retention time; None if it is unknown."""
     row = await tx.fetch_one(_lock, {"account_id": key[0], "owner_id": key[1]})
     return None if row is None else _owner_gate(row)
 
@@ -194,15 +197,15 @@ async def has_stored_before(tx: Tx, key: OwnerKey, at: int) -> bool:
     return row is not None
 
 
-async def expire(tx: Tx, owner: OwnerGate, now: int) -> tuple[int, bool]:
-    """Give up held events whose retention is over, a bounded number; return how many, and whether there may be more."""
+async def expire(tx: Tx, owner: OwnerGate, now: int, kept_ms: int) -> tuple[int, bool]:
+    """Give up held events older than ``kept_ms``, a bounded number; return how many, and whether there may be more."""
     key = {"account_id": owner.key[0], "owner_id": owner.key[1]}
     found = await tx.fetch(_over, {**key, "now": now})
     finished: list[store.Finished] = []
     left: list[dict[str, str | int | None]] = []
     for row in found:
         oldest = await tx.fetch(_oldest_pending, {**key, "lane": row[2]})
-        over = _over_of(oldest, now - owner.retention_ms)
+        over = _over_of(oldest, now - kept_ms)
         finished.extend(
             store.Finished(key["account_id"], each[0], Status.FAILED, Reason.RETENTION_EXPIRED.value, each[1], now)
             for each in over
@@ -210,7 +213,7 @@ async def expire(tx: Tx, owner: OwnerGate, now: int) -> tuple[int, bool]:
         wake_at: int | None = HELD
         expires_at: int | None = now
         if len(over) < len(oldest):
-            expires_at = oldest[len(over)][2] + owner.retention_ms
+            expires_at = oldest[len(over)][2] + kept_ms
         elif len(oldest) < _DELIVERIES_OF_A_LANE:
             wake_at = expires_at = None
         left.append({**key, "lane": row[2], "wake_at": wake_at, "expires_at": expires_at})

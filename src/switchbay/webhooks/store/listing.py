@@ -66,12 +66,14 @@ class DeliverySummary:
 class Holder:
     """What stands or stood before a delivery: the one before it in its conversation, and the installation's gate.
 
-    ``earlier_until`` is when that one was done, None if it is not. ``gate_since`` is None while the gate is open.
+    ``earlier_until`` is when that one was done, None if it is not. ``gate_since`` is None while the gate is open,
+    ``disabled_since`` while the installation is enabled.
     """
 
     earlier_id: str | None
     earlier_until: int | None
     gate_since: int | None
+    disabled_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ _predecessor = sa.select(_before.c.id, _before.c.finished_at).where(
     _before.c.lane == sa.bindparam("lane"),
     _before.c.position == sa.bindparam("position"),
 )
-_gate = sa.select(owners.c.gate, owners.c.gate_since).where(
+_gate = sa.select(owners.c.gate, owners.c.gate_since, owners.c.disabled_at).where(
     owners.c.account_id == sa.bindparam("account_id"), owners.c.owner_id == sa.bindparam("owner_id")
 )
 _last_attempt: "sa.Select[tuple[object]]" = sa.select(sa.literal_column("1")).where(
@@ -293,8 +295,10 @@ async def _holder(tx: Tx, account_id: str, delivery: DeliverySummary) -> Holder:
         return Holder(None, None, None) if earlier is None else Holder(earlier[0], earlier[1], None)
     head = await tx.fetch_one(_first_pending, {**place, "position": delivery.position})
     gate = await tx.fetch_one(_gate, {"account_id": account_id, "owner_id": delivery.owner_id})
-    is_closed = gate is not None and gate[0] != "up"
-    return Holder(None if head is None else head[0], None, gate[1] if gate is not None and is_closed else None)
+    earlier_id = None if head is None else head[0]
+    if gate is None:
+        return Holder(earlier_id, None, None)
+    return Holder(earlier_id, None, gate[1] if gate[0] != "up" else None, gate[2])
 
 
 def _summary(row: Row) -> DeliverySummary:

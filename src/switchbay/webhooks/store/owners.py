@@ -16,8 +16,14 @@ _insert_owner = insert(owners).values(
     {column.name: sa.bindparam(column.name) for column in owners.columns if column.name != "rate_limit"}
 )
 _is_up = owners.c.gate == sa.literal_column("'up'")
-_opens = sa.and_(
-    owners.c.gate == sa.literal_column("'failed'"), _insert_owner.excluded.retention_time == sa.literal_column("0")
+_is_on = _insert_owner.excluded.enabled.is_(sa.true())
+_was_on = owners.c.enabled.is_(sa.true())
+# There is no retention any more, or the app is switched on again: what is held goes.
+_opens = sa.or_(
+    sa.and_(
+        owners.c.gate == sa.literal_column("'failed'"), _insert_owner.excluded.retention_time == sa.literal_column("0")
+    ),
+    sa.and_(_is_up, _is_on, owners.c.enabled.is_(sa.false())),
 )
 _put_owner = _insert_owner.on_conflict_do_update(
     index_elements=_KEY,
@@ -26,11 +32,14 @@ _put_owner = _insert_owner.on_conflict_do_update(
         for name in ("client_id", "enabled", "retention_time", "signing_secret", "other_secret", "updated_at")
     }
     | {
-        # The app has changed: what is held is tried at once, and goes if there is no retention any more.
+        # The app has changed: what is held is looked at at once.
         "gate": sa.case((_opens, sa.literal_column("'in_transition'")), else_=owners.c.gate),
         "gate_since": sa.case((_opens, _insert_owner.excluded.gate_since), else_=owners.c.gate_since),
-        "gate_at": sa.case((_is_up, sa.null()), else_=_insert_owner.excluded.updated_at),
+        "gate_at": sa.case((sa.and_(_is_up, _is_on, _was_on), sa.null()), else_=_insert_owner.excluded.updated_at),
         "gate_next": sa.case((_is_up, sa.null()), else_=_insert_owner.excluded.updated_at),
+        "disabled_at": sa.case(
+            (_is_on, sa.null()), else_=sa.func.coalesce(owners.c.disabled_at, _insert_owner.excluded.disabled_at)
+        ),
     },
 )
 _delete_owner = sa.delete(owners).where(
@@ -51,13 +60,6 @@ _cancel_pending = (
         reason=sa.bindparam("new_reason"),
         finished_at=sa.bindparam("now"),
         next_attempt_at=sa.null(),
-    )
-)
-_open_gate = (
-    sa.update(owners)
-    .where(owners.c.account_id == sa.bindparam("account"), owners.c.owner_id == sa.bindparam("owner"))
-    .values(
-        gate=sa.literal_column("'up'"), gate_at=sa.null(), gate_next=sa.null(), gate_failures=sa.literal_column("0")
     )
 )
 _disable_endpoint = (
@@ -128,7 +130,10 @@ class OwnerRow:
 
 
 async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
-    """Store an owner and replace its endpoints, none of them disabled; a closed gate stays closed and tries at once."""
+    """Store an owner and replace its endpoints, none of them disabled.
+
+    A closed gate stays closed and tries at once. What was held while the owner was disabled goes when it is enabled.
+    """
     await tx.execute(
         _put_owner,
         {
@@ -188,11 +193,6 @@ async def cancel_pending(tx: Tx, account_id: str, owner_id: str, reason: Reason,
             "now": now,
         },
     )
-
-
-async def open_gate(tx: Tx, account_id: str, owner_id: str) -> None:
-    """Hold nothing any more; the lanes are released by the caller."""
-    await tx.execute(_open_gate, {"account": account_id, "owner": owner_id})
 
 
 async def disable_endpoint(

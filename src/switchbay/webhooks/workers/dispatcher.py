@@ -3,7 +3,8 @@
 A lane is always in exactly one place: being read, waiting for a slot, being sent, being recorded, or waiting for a
 time. Lanes come from publishes on this node (in memory, right after the commit), from the sweep, which takes over
 every lane whose lease or waiting time has run out, whoever left it, and from gates that open. While an owner's gate is
-closed its lanes are left to it and forgotten here. Everything here runs on the event loop, so nothing needs a lock.
+closed, or the owner disabled, its lanes are left to the gate and forgotten here. Everything here runs on the event
+loop, so nothing needs a lock.
 """
 
 import asyncio
@@ -58,7 +59,14 @@ class Dispatcher:
         self._sending = Sending(self, self._ledger, clock, owners, sender, pace)
         self._alarms = Alarms(clock)
         self._gates = Gates(
-            db, clock, node, pace.lease_ms, room=self._room, stepped=self._stepped, alarm=self._alarms.tick
+            db,
+            clock,
+            node,
+            pace.lease_ms,
+            pace.parked_ms,
+            room=self._room,
+            stepped=self._stepped,
+            alarm=self._alarms.tick,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []

@@ -1,7 +1,8 @@
 """What a node does about gates: give up what is over, have one attempt made, let go what is stored.
 
-Only a gate's timer runs while it is closed. Whichever node finds it gone off locks the gate, does one bounded step and
-sets the timer anew, all in one transaction; so nodes may come and go, and two never look after the same gate at once.
+Only a gate's timer runs while it is closed, or while its app is disabled. Whichever node finds it gone off locks the
+gate, does one bounded step and sets the timer anew, all in one transaction; so nodes may come and go, and two never
+look after the same gate at once.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import structlog
 from switchbay.infra.db import Database, DatabaseUnavailable, Tx
 from switchbay.infra.machine import Clock
 from switchbay.webhooks import metrics
-from switchbay.webhooks.domain import Gate, GateState, gate_when_sent
+from switchbay.webhooks.domain import LONGEST_GAP_MS, Gate, GateState, gate_when_sent
 from switchbay.webhooks.store import gates as store
 from switchbay.webhooks.store.gates import OwnerGate
 from switchbay.webhooks.store.lanes import Claimed, OwnerKey
@@ -46,12 +47,27 @@ def closed_timer(gate: Gate, first_expiry: int | None, now: int) -> Gate:
     return replace(gate, timer_at=min(attempt_at, max(first_expiry, now + _EXPIRY_MS)))
 
 
-async def step(tx: Tx, *, node: str, now: int, lease_ms: int, room: int) -> Step | None:
-    """Do one step at the gate whose timer went off first; None if none did."""
+def timer_while_disabled(gate: Gate, first_expiry: int | None, now: int) -> Gate:
+    """The gate of a disabled app with its timer at the time when the first of what is held is to be given up.
+
+    It goes off from time to time before that: a timer that is far away means that the clock was set back.
+    """
+    if first_expiry is None:
+        return replace(gate, timer_at=None)
+    return replace(gate, timer_at=min(max(first_expiry, now + _EXPIRY_MS), now + LONGEST_GAP_MS))
+
+
+async def step(tx: Tx, *, node: str, now: int, lease_ms: int, room: int, parked_ms: int) -> Step | None:
+    """Do one step at the gate whose timer went off first; None if none did.
+
+    ``parked_ms`` is how long the events of a disabled app are kept that has no retention time.
+    """
     owner = await store.lock_due(tx, now)
     if owner is None:
         return None
-    if owner.gate.is_closed:
+    if not owner.is_enabled:
+        done = await _at_disabled(tx, owner, now, owner.retention_ms or parked_ms)
+    elif owner.gate.is_closed:
         done = await _at_closed(tx, owner, node, now, lease_ms)
     else:
         done = await _at_open(tx, owner, node, now, lease_ms, room)
@@ -59,11 +75,25 @@ async def step(tx: Tx, *, node: str, now: int, lease_ms: int, room: int) -> Step
     return done
 
 
+async def _at_disabled(tx: Tx, owner: OwnerGate, now: int, kept_ms: int) -> Step:
+    key, gate = owner.key, owner.gate
+    given_up, is_more = await store.expire(tx, owner, now, kept_ms)
+    if is_more:
+        return _expiring(owner, now, given_up)
+    after = timer_while_disabled(gate, await store.first_expiry(tx, key), now)
+    return Step(key, after, gate.state, given_up=given_up)
+
+
+def _expiring(owner: OwnerGate, now: int, given_up: int) -> Step:
+    after = replace(owner.gate, timer_at=now if given_up else now + _SOON_MS)
+    return Step(owner.key, after, owner.gate.state, given_up=given_up)
+
+
 async def _at_closed(tx: Tx, owner: OwnerGate, node: str, now: int, lease_ms: int) -> Step:
     key, gate = owner.key, owner.gate
-    given_up, is_more = await store.expire(tx, owner, now)
+    given_up, is_more = await store.expire(tx, owner, now, owner.retention_ms)
     if is_more:
-        return Step(key, replace(gate, timer_at=now if given_up else now + _SOON_MS), gate.state, given_up=given_up)
+        return _expiring(owner, now, given_up)
     claimed: list[Claimed] = []
     if gate.is_attempt_due(now):
         until = now + lease_ms
@@ -91,6 +121,8 @@ async def _at_open(tx: Tx, owner: OwnerGate, node: str, now: int, lease_ms: int,
         claimed = await store.take_held(tx, key, node=node, lease_until=now + lease_ms, most=most)
     if await store.first_expiry(tx, key) is not None:
         after = replace(gate, timer_at=now + (_SOON_MS if room > 0 else _LATER_MS))
+    elif not owner.retention_ms:  # by number, there is no gate
+        after = Gate(GateState.UP, now)
     elif await store.has_stored_before(tx, key, gate.since):
         after = replace(gate, timer_at=now + _LATER_MS)
     else:
@@ -107,6 +139,7 @@ class Gates:
         clock: Clock,
         node: str,
         lease_ms: int,
+        parked_ms: int,
         *,
         room: Callable[[], int],
         stepped: Callable[[Step], None],
@@ -116,6 +149,7 @@ class Gates:
         self._clock = clock
         self._node = node
         self._lease_ms = lease_ms
+        self._parked_ms = parked_ms
         self._room = room
         self._stepped = stepped
         self._alarm = alarm
@@ -165,7 +199,9 @@ class Gates:
 
     async def _step(self) -> Step | None:
         now, room = self._clock.now_ms(), self._room()
-        return await self._db.write(lambda tx: step(tx, node=self._node, now=now, lease_ms=self._lease_ms, room=room))
+        return await self._db.write(
+            lambda tx: step(tx, node=self._node, now=now, lease_ms=self._lease_ms, room=room, parked_ms=self._parked_ms)
+        )
 
     async def _step_all(self) -> int:
         made = 0

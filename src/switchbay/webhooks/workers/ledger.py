@@ -31,7 +31,9 @@ class Ledger:
             self._recorder.put(Result(lane, lane.fence, now + self._pace.lease_ms, None, now))
 
     def is_held(self, lane: Lane, owner: SendOwner) -> bool:
-        """Whether the gate of a lane's owner keeps it from being sent."""
+        """Whether the gate of a lane's owner keeps it from being sent, or that the owner is disabled."""
+        if not owner.enabled:
+            return True
         if not owner.retention_ms or lane.is_probe:
             return False
         return owner.is_held or lane.key[:2] in self._closing
@@ -40,7 +42,7 @@ class Ledger:
         """Leave a lane to its owner's gate."""
         lane.state = State.RECORDING
         now = self._clock.now_ms()
-        until = delivery.created_at + owner.retention_ms
+        until = delivery.created_at + (owner.retention_ms or self._pace.parked_ms)
         self._recorder.put(Result(lane, fence, now + self._pace.lease_ms, None, now, held_until=until))
 
     def cancel(self, lane: Lane, fence: int, delivery: Pending, reason: Reason) -> None:

@@ -7,7 +7,7 @@ written again and again: a result is never dropped while the process lives.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 import structlog
@@ -24,9 +24,10 @@ from switchbay.webhooks.domain import (
     gate_after_success,
 )
 from switchbay.webhooks.store import deliveries, gates, lanes, owners
+from switchbay.webhooks.store.gates import OwnerGate
 from switchbay.webhooks.store.lanes import LaneKey, OwnerKey
 from switchbay.webhooks.tables import HELD
-from switchbay.webhooks.workers.gates import closed_timer
+from switchbay.webhooks.workers.gates import closed_timer, timer_while_disabled
 from switchbay.webhooks.workers.lane import Lane
 
 _MOST_A_BATCH = 256
@@ -43,8 +44,8 @@ class Result:
     ``release_at`` is the position that must be the lane's next for it to be released; None keeps the lane until
     ``wake_at``. ``leaves`` says that the lane leaves this node's memory although something of it is pending.
     ``ended`` is why a delivery ended without an attempt that delivered it. ``held_until`` has the lane left to its
-    owner's gate, if that is closed: until then its first event is kept. ``news`` is what the attempt means to the gate,
-    ``gone`` the address of an endpoint that is not to be called again.
+    owner's gate, if that is closed or the owner disabled: until then its first event is kept. ``news`` is what the
+    attempt means to the gate, ``gone`` the address of an endpoint that is not to be called again.
     """
 
     lane: Lane
@@ -112,7 +113,7 @@ async def write(tx: Tx, results: Sequence[Result]) -> Written:
     parked = {
         each.key: each.held_until
         for each in results
-        if each.held_until is not None and (gate := moved.get(each.key[:2])) is not None and gate.is_closed
+        if each.held_until is not None and (owner := moved.get(each.key[:2])) is not None and owner.is_held
     }
     held = await lanes.settle(
         tx,
@@ -136,21 +137,21 @@ async def write(tx: Tx, results: Sequence[Result]) -> Written:
         ],
     )
     await deliveries.insert_attempts(tx, [each.attempt for each in ours if each.attempt is not None])
-    return Written(fates, moved)
+    return Written(fates, {key: owner.gate for key, owner in moved.items()})
 
 
-async def _move_gates(tx: Tx, results: Sequence[Result]) -> dict[OwnerKey, Gate]:
+async def _move_gates(tx: Tx, results: Sequence[Result]) -> dict[OwnerKey, OwnerGate]:
     about = {each.key[:2] for each in results if each.news is not None or each.held_until is not None}
-    moved: dict[OwnerKey, Gate] = {}
+    moved: dict[OwnerKey, OwnerGate] = {}
     for key in sorted(about):
         owner = await gates.lock(tx, key)
-        if owner is None:
+        if owner is None or (owner.is_enabled and not owner.retention_ms):
             continue
         gate = owner.gate
         for each in results:
-            if each.key[:2] == key and each.news is not None:
+            if each.key[:2] == key and each.news is not None and owner.retention_ms:
                 gate = _after(gate, each, each.news)
-        moved[key] = gate
+        moved[key] = replace(owner, gate=gate)
         if gate != owner.gate:
             await gates.save(tx, key, gate)
             if gate.is_closed and not owner.gate.is_closed:
@@ -179,13 +180,14 @@ async def _park(tx: Tx, results: Sequence[Result], fates: dict[LaneKey, Fate]) -
     fates.update({each.key: Fate.PARKED for each in results})
 
 
-async def _set_timers(tx: Tx, moved: dict[OwnerKey, Gate], now: int) -> None:
-    for key, gate in moved.items():
-        if gate.is_closed:
-            timed = closed_timer(gate, await gates.first_expiry(tx, key), now)
+async def _set_timers(tx: Tx, moved: dict[OwnerKey, OwnerGate], now: int) -> None:
+    for key, owner in moved.items():
+        if owner.is_held:
+            gate, timer = owner.gate, closed_timer if owner.is_enabled else timer_while_disabled
+            timed = timer(gate, await gates.first_expiry(tx, key), now)
             if timed.timer_at is not None and (gate.timer_at is None or timed.timer_at < gate.timer_at):
                 await gates.save(tx, key, timed)
-                moved[key] = timed
+                moved[key] = replace(owner, gate=timed)
 
 
 def _ends(result: Result) -> bool:

@@ -57,8 +57,6 @@ def endpoint_for(owner: SendOwner | None, delivery: Pending, now: int) -> SendEn
     """The endpoint that an event goes to as the app is now, or why it goes nowhere."""
     if owner is None:
         return Reason.APP_REMOVED
-    if not owner.enabled:
-        return Reason.APP_DISABLED
     endpoint = owner.endpoints.get(delivery.event_key)
     if endpoint is None:
         return Reason.ENDPOINT_REMOVED

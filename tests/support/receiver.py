@@ -167,6 +167,7 @@ class Receiver:
         *,
         hosts: Sequence[str] = ("localhost", "127.0.0.1"),
         context: ssl.SSLContext | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         """Without an authority it serves plain http."""
         self.answer = answer
@@ -178,11 +179,12 @@ class Receiver:
         self._server: asyncio.Server | None = None
         self._arrived = asyncio.Event()
         self.lost = asyncio.Event()
+        self._address = address
         self.port = 0
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port, ssl=self._context)
+        self._server = await loop.create_server(lambda: _Connection(self), self._address, self.port, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

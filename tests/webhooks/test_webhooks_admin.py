@@ -109,6 +109,11 @@ async def test_a_delivery_is_shown_with_its_body_and_attempts_and_without_creden
     assert detail["body"] == {"text": '{"a":1}'}
     first, second = detail["attempts_made"]
     assert (first["number"], first["status"], first["outcome"]) == (1, 503, "retry")
+    assert first["connect_ms"] <= first["first_byte_ms"] <= first["total_ms"]
+    assert [step["first_byte_ms"] for step in detail["timeline"] if step["step"] == "attempt"] == [
+        first["first_byte_ms"],
+        second["first_byte_ms"],
+    ]
     assert first["response"]["body"] == {"base64": base64.b64encode(b"\xff\x00").decode()}
     assert {"name": "X-Why", "value": "load"} in first["response"]["headers"]
     assert second["response"]["body"] == {"text": "fine"}

@@ -239,7 +239,8 @@ async def test_every_attempt_is_stored_with_what_was_answered(house: House) -> N
         ["Set-Cookie", "(hidden)"],
     ]
     assert first.connect_ms is not None
-    assert first.total_ms >= first.connect_ms
+    assert first.first_byte_ms is not None
+    assert first.total_ms >= first.first_byte_ms >= first.connect_ms
     assert (second.number, second.started_at, second.status, second.outcome) == (2, started + 30_000, 200, "delivered")
 
 

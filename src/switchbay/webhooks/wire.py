@@ -114,6 +114,7 @@ def _render_attempt(attempt: AttemptDetail) -> dict[str, JsonValue]:
         "number": attempt.number,
         "started_at": attempt.started_at,
         "connect_ms": attempt.connect_ms,
+        "first_byte_ms": attempt.first_byte_ms,
         "total_ms": attempt.total_ms,
         "address": attempt.address,
         "status": attempt.status,
@@ -171,6 +172,7 @@ def _render_moment(moment: Moment, delivery: DeliverySummary) -> dict[str, JsonV
         shown |= {
             "number": attempt.number,
             "connect_ms": attempt.connect_ms,
+            "first_byte_ms": attempt.first_byte_ms,
             "total_ms": attempt.total_ms,
             "status": attempt.status,
             "failure": attempt.failure,

@@ -195,9 +195,10 @@ def _step(step: dict[str, JsonValue], details: dict[JsonValue, JsonValue]) -> st
             return f"held by {step.get('by')}{behind}{until}"
         case "attempt":
             connect = "kept connection" if step.get("connect_ms") is None else f"connect {step.get('connect_ms')} ms"
+            first = "" if step.get("first_byte_ms") is None else f"first byte {step.get('first_byte_ms')} ms  "
             result = step.get("failure") or step.get("status") or ""
             return (
-                f"attempt {step.get('number')}  {result}  {connect}  total {step.get('total_ms')} ms"
+                f"attempt {step.get('number')}  {result}  {connect}  {first}total {step.get('total_ms')} ms"
                 f"  {step.get('outcome')}  {details.get(step.get('number')) or ''}"
             )
         case "done":

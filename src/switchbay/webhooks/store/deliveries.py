@@ -57,6 +57,7 @@ class AttemptRow:
     number: int
     started_at: int
     connect_ms: int | None
+    first_byte_ms: int | None
     total_ms: int
     address: str | None
     status: int | None
@@ -214,6 +215,7 @@ async def insert_attempts(tx: Tx, rows: Sequence[AttemptRow]) -> None:
                 "number": row.number,
                 "started_at": row.started_at,
                 "connect_ms": row.connect_ms,
+                "first_byte_ms": row.first_byte_ms,
                 "total_ms": row.total_ms,
                 "address": row.address,
                 "status": row.status,

@@ -78,11 +78,14 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class AttemptDetail:
-    """One attempt. ``response_headers`` is JSON text."""
+    """One attempt. ``response_headers`` is JSON text. Times count from its beginning: until the connection stood,
+    until the first byte of the answer, until all was over.
+    """
 
     number: int
     started_at: int
     connect_ms: int | None
+    first_byte_ms: int | None
     total_ms: int
     address: str | None
     status: int | None
@@ -129,6 +132,7 @@ _attempts = (
         attempts.c.number,
         attempts.c.started_at,
         attempts.c.connect_ms,
+        attempts.c.first_byte_ms,
         attempts.c.total_ms,
         attempts.c.address,
         attempts.c.status,
@@ -282,7 +286,7 @@ async def get(tx: Tx, account_id: str, delivery_id: str) -> DeliveryDetail | Non
     return DeliveryDetail(
         summary,
         row[_BODY],
-        tuple(AttemptDetail(*(each[n] for n in range(11))) for each in made),
+        tuple(AttemptDetail(*(each[n] for n in range(12))) for each in made),
         time_of_sortable_id(summary.event_id or summary.id),
         await _holder(tx, account_id, summary),
     )

@@ -12,7 +12,7 @@ from switchbay.webhooks.owners import SendEndpoint, SendOwner
 from switchbay.webhooks.signing import SigningKeys, with_standard_headers
 from switchbay.webhooks.store.deliveries import AttemptRow
 
-_TIMED_OUT = frozenset({"connect_timeout", "response_timeout", "dns"})
+_TIMED_OUT = frozenset({"connect_timeout", "response_timeout", "dns", "proxy_timeout"})
 _TOO_MANY_REQUESTS = 429
 _OUTCOMES = {outcome: metrics.ATTEMPTS.labels(outcome.value) for outcome in AttemptOutcome}
 
@@ -145,6 +145,7 @@ class Sender:
             number,
             started_at,
             outcome.connect_ms,
+            outcome.first_byte_ms,
             outcome.total_ms,
             outcome.address,
             outcome.status,

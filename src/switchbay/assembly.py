@@ -130,6 +130,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         lease_seconds=settings.webhook_lease_seconds,
         sweep_seconds=settings.webhook_sweep_seconds,
         parked_seconds=settings.webhook_parked_seconds,
+        log_seconds=settings.webhook_log_seconds,
     )
     apps = Apps(
         db,

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     webhook_parked_seconds: float = Field(
         default=259_200, ge=1, description="How long events of a disabled app are kept if it has no retention_time."
     )
+    webhook_log_seconds: int = Field(
+        default=2_592_000, ge=86_400, description="How long the log tells what became of an event."
+    )
     signature_algorithm: SignatureAlgorithm = Field(default="sha1", description="Signature of new accounts.")
     signature_encoding: SignatureEncoding = Field(
         default="base64", description="Encoding of the signature of new accounts."

@@ -11,6 +11,7 @@ from switchbay.webhooks import errors
 from switchbay.webhooks.domain import Mark, Notification, Origin, Pace, Pending, canonical_event_key
 from switchbay.webhooks.owners import OwnerCache
 from switchbay.webhooks.replaying import Replays
+from switchbay.webhooks.retaining import Retaining
 from switchbay.webhooks.signing import SigningKeys
 from switchbay.webhooks.store import deliveries, lanes, listing, owners
 from switchbay.webhooks.store.lanes import LaneKey
@@ -23,6 +24,9 @@ _MOST_LANES = 20_000
 _GRACE_SECONDS = 2.0
 _BETWEEN_REPLAY_STEPS = 0.05
 """Seconds, so that what happens now is not held up by what is sent again."""
+_BETWEEN_LOG_STEPS = 0.05
+_LOG_SECONDS = 30 * 86_400
+_LOOK_AT_LOG_SECONDS = 60.0
 
 
 class Webhooks:
@@ -46,6 +50,7 @@ class Webhooks:
         sweep_seconds: float = 2.0,
         most_lanes: int = _MOST_LANES,
         parked_seconds: float = 259_200.0,
+        log_seconds: float = _LOG_SECONDS,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -72,12 +77,19 @@ class Webhooks:
             self._pace,
         )
         self.replays = Replays(db, clock, randomness, self._append)
+        self.retaining = Retaining(db, clock, log_seconds)
         self._background = (
             Background(
                 "webhooks-replays",
                 self.replays.step_once,
                 busy_seconds=_BETWEEN_REPLAY_STEPS,
                 idle_seconds=sweep_seconds,
+            ),
+            Background(
+                "webhooks-log",
+                self.retaining.step_once,
+                busy_seconds=_BETWEEN_LOG_STEPS,
+                idle_seconds=_LOOK_AT_LOG_SECONDS,
             ),
         )
 

@@ -11,11 +11,14 @@ Lanes of an owner that is disabled are held, too, whatever its gate; ``disabled_
 that it is told of every conversation of the account.
 
 The indexes are partial so that the many delivered rows cost them nothing.
+
+On PostgreSQL the log (deliveries and attempts) is partitioned by the delivery's id, which sorts by time, so that what
+is old goes as a whole table and what is new is found among little; ``RANGE_KEY`` names that column to the database.
 """
 
 import sqlalchemy as sa
 
-from switchbay.infra.db import metadata
+from switchbay.infra.db import RANGE_KEY, metadata
 
 HELD = 9_000_000_000_000_000
 
@@ -132,6 +135,7 @@ deliveries = sa.Table(
     sa.Column("replay_id", sa.Text),
     # Null, or its conversation: then ``lane`` is one of its own, where it waits to be tried again.
     sa.Column("conversation", sa.Text),
+    info={RANGE_KEY: "id"},
 )
 sa.Index(
     "ix_webhook_deliveries_pending",
@@ -151,11 +155,10 @@ sa.Index(
     postgresql_where=sa.text("status IN ('failed', 'cancelled')"),
 )
 sa.Index(
-    "uq_webhook_deliveries_replayed",
+    "ix_webhook_deliveries_replayed",
     deliveries.c.account_id,
     deliveries.c.replay_id,
     deliveries.c.event_id,
-    unique=True,
     sqlite_where=sa.text("replay_id IS NOT NULL"),
     postgresql_where=sa.text("replay_id IS NOT NULL"),
 )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from switchbay.infra.db.compiled import quoted, type_name
 from switchbay.infra.db.door import Value
+from switchbay.infra.db.schema import RANGE_KEY
 
 # SQLite allows 32,766 variables in a statement by default; chunks are powers of two so that few texts are prepared.
 _MAX_VARIABLES = 16_384
@@ -75,9 +76,29 @@ def update_sqlite(
 def update_postgresql(
     table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...], returning: tuple[str, ...]
 ) -> str:
-    """``UPDATE … FROM unnest(…)`` for any number of rows."""
+    """``UPDATE … FROM unnest(…)`` for any number of rows.
+
+    Of a table that is partitioned by one of the keys, the lowest and the highest value of that follow as parameters: so
+    PostgreSQL sees before it begins which partitions it need not open.
+    """
     source = f"unnest({_array_parameters(table, columns)}) AS given({', '.join(quoted(name) for name in columns)})"
-    return _update(table, columns, keys, returning, source, {name: quoted(name) for name in columns})
+    within = ""
+    if range_key(table, keys) is not None:
+        place = len(columns) + 1
+        within = f" AND {quoted(table.name)}.{quoted(table.info[RANGE_KEY])} BETWEEN ${place} AND ${place + 1}"
+    return _update(table, columns, keys, returning, source, {name: quoted(name) for name in columns}, within)
+
+
+def range_key(table: sa.Table, keys: Sequence[str]) -> str | None:
+    """The one of the keys by which the table is partitioned."""
+    name: str | None = table.info.get(RANGE_KEY)
+    return name if name in keys else None
+
+
+def bounds(rows: Sequence[Mapping[str, Value]], name: str) -> list[Value]:
+    """The lowest and the highest value of a column of text."""
+    values = [str(row[name]) for row in rows]
+    return [min(values), max(values)]
 
 
 def _insert_head(table: sa.Table, columns: Sequence[str]) -> str:
@@ -101,6 +122,7 @@ def _update(
     returning: Sequence[str],
     source: str,
     names: Mapping[str, str],
+    within: str = "",
 ) -> str:
     target = quoted(table.name)
     sets = ", ".join(f"{quoted(name)} = given.{names[name]}" for name in columns if name not in keys)
@@ -109,5 +131,5 @@ def _update(
     prefix = "" if "column1" in names.values() else target + "."
     wanted = ", ".join(prefix + quoted(name) for name in returning)
     # Both engines take identifiers from the schema only, never from a request.
-    text = f"UPDATE {target} SET {sets} FROM {source} WHERE {match}"
+    text = f"UPDATE {target} SET {sets} FROM {source} WHERE {match}{within}"
     return text + (f" RETURNING {wanted}" if returning else "")

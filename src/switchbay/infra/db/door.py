@@ -8,7 +8,7 @@ import sqlalchemy as sa
 Engine = Literal["sqlite", "postgresql"]
 Value: TypeAlias = bool | int | float | str | bytes | None
 Params: TypeAlias = Mapping[str, Value | Sequence[Value]]
-Statement: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete
+Statement: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete | sa.TextClause
 T = TypeVar("T")
 
 

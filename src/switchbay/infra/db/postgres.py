@@ -26,7 +26,7 @@ _GONE = (
     asyncpg.DiskFullError,
     asyncpg.OutOfMemoryError,
     asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # takes no connections at present, or a lock is not to be had
     asyncpg.ReadOnlySQLTransactionError,
     OSError,
     TimeoutError,
@@ -89,7 +89,11 @@ class PostgresTx:
             return ()
         columns = tuple(rows[0])
         text = bulk.update_postgresql(table, columns, tuple(keys), tuple(returning))
-        return await self._rows(text, bulk.arrays(rows, columns))
+        values: list[object] = [*bulk.arrays(rows, columns)]
+        ranged = bulk.range_key(table, keys)
+        if ranged is not None:
+            values += bulk.bounds(rows, ranged)
+        return await self._rows(text, values)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Remember ``callback`` for after the commit."""

@@ -1,7 +1,9 @@
-"""Delivery: Standard Webhooks headers and the keys that sign them; replays, and what a delivery was made for; gates."""
+"""Delivery: keys of Standard Webhooks, replays, gates, choices of apps, client certificates, a log in parts."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from switchbay.kit.ids import sortable_id, time_of_sortable_id
 
 revision = "0009"
 down_revision = "0008"
@@ -16,6 +18,7 @@ def upgrade() -> None:
     _add_client_certificates()
     op.add_column("webhook_attempts", sa.Column("first_byte_ms", sa.Integer))
     _add_health()
+    _part_the_log()  # the last: it copies the columns that are there by then
 
 
 def _add_standard_webhooks() -> None:
@@ -44,12 +47,10 @@ def _add_standard_webhooks() -> None:
 def _add_replays() -> None:
     for name in ("origin", "event_id", "replay_id"):
         op.add_column("webhook_deliveries", sa.Column(name, sa.Text))
-    # An event is in a replay once, whoever works on it.
     op.create_index(
-        "uq_webhook_deliveries_replayed",
+        "ix_webhook_deliveries_replayed",
         "webhook_deliveries",
         ["account_id", "replay_id", "event_id"],
-        unique=True,
         sqlite_where=sa.text("replay_id IS NOT NULL"),
         postgresql_where=sa.text("replay_id IS NOT NULL"),
     )
@@ -159,6 +160,60 @@ def _add_client_certificates() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("account_id", "owner_id", "event_key", name=op.f("pk_webhook_client_certificates")),
     )
+
+
+_HOUR_MS = 3_600_000
+_LOG = {
+    "webhook_deliveries": (
+        "id",
+        "account_id, id",
+        (
+            ("pending", "account_id, owner_id, lane, position", "status = 'pending'"),
+            ("undelivered", "account_id, status, id", "status IN ('failed', 'cancelled')"),
+            ("replayed", "account_id, replay_id, event_id", "replay_id IS NOT NULL"),
+        ),
+    ),
+    "webhook_attempts": ("delivery_id", "account_id, delivery_id, number", ()),
+}
+
+
+def _part_the_log() -> None:
+    """On PostgreSQL, part the log by the ids of deliveries, which sort by time; what there is becomes the first part.
+
+    No row is copied: each table is read once, to see that its ids lie below the end of that part.
+    """
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    end = _end_of_the_first_part()
+    for table, (key, primary, indexes) in _LOG.items():
+        before = f"{table}_before"
+        op.execute(f"ALTER TABLE {table} RENAME TO {before}")
+        op.execute(f"ALTER INDEX pk_{table} RENAME TO pk_{before}")
+        for name, _, _ in indexes:
+            op.execute(f"ALTER INDEX ix_{table}_{name} RENAME TO ix_{before}_{name}")
+        op.execute(f'ALTER TABLE {before} ALTER COLUMN {key} TYPE text COLLATE "C"')
+        op.execute(f"CREATE TABLE {table} (LIKE {before} INCLUDING DEFAULTS) PARTITION BY RANGE ({key})")
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT pk_{table} PRIMARY KEY ({primary})")
+        for name, columns, where in indexes:
+            op.execute(f"CREATE INDEX ix_{table}_{name} ON {table} ({columns}) WHERE {where}")
+        op.execute(f"ALTER TABLE {table} ATTACH PARTITION {before} FOR VALUES FROM (MINVALUE) TO ('{end}')")
+        op.execute(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT")
+
+
+def _end_of_the_first_part() -> str:
+    """The lowest id of the first full hour after now, and after every id there is."""
+    now, newest = (
+        op.get_bind()
+        .execute(
+            sa.text(
+                "SELECT CAST(extract(epoch FROM now()) * 1000 AS bigint),"
+                " greatest((SELECT max(id) FROM webhook_deliveries), (SELECT max(delivery_id) FROM webhook_attempts))"
+            )
+        )
+        .one()
+    )
+    last = max(now, 0 if newest is None else time_of_sortable_id(newest))
+    return sortable_id("dlv", (last // _HOUR_MS + 1) * _HOUR_MS, bytes(10))
 
 
 def _add_health() -> None:

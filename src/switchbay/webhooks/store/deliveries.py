@@ -6,10 +6,11 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from switchbay.infra.db import Tx
+from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.webhooks.domain import Mark, Origin, Pending, Status
 from switchbay.webhooks.store.lanes import LaneKey, runs
+from switchbay.webhooks.store.listing import first_id_at
 from switchbay.webhooks.tables import attempts, deliveries, lanes
 
 
@@ -141,6 +142,8 @@ async def windows(tx: Tx, wanted: Sequence[tuple[LaneKey, int]], *, most: int) -
 
     A lane that is unknown has none, and the position 0.
     """
+    if tx.engine == "postgresql":
+        return await _windows_of_parts(tx, wanted, most=most)
     found: list[tuple[list[Pending], int]] = []
     for start, size in runs(len(wanted)):
         params: dict[str, str | int] = {"most": most}
@@ -152,11 +155,102 @@ async def windows(tx: Tx, wanted: Sequence[tuple[LaneKey, int]], *, most: int) -
         for row in await tx.fetch(_windows(size), params):
             positions[row[0]] = row[1]
             if row[2] is not None:
-                of_run[row[0]].append(
-                    Pending(row[2], row[3], row[4], row[5], row[6], row[7] or 0, row[8], _origin(row[9]), row[10])
-                )
+                of_run[row[0]].append(_pending(row, 2))
         found.extend((sorted(each, key=_position), positions[place]) for place, each in enumerate(of_run))
     return found
+
+
+# PostgreSQL: the lanes as arrays. Nothing in a lane is older than its first event, so that only the parts of the log
+# from the oldest of them on are looked into; a week more, as events are kept pending for days and clocks differ.
+_FLOOR_MS = 7 * 86_400_000
+_given = (
+    sa.func.unnest(
+        sa.bindparam("accounts", type_=sa.ARRAY(sa.Text)),
+        sa.bindparam("owners", type_=sa.ARRAY(sa.Text)),
+        sa.bindparam("lanes", type_=sa.ARRAY(sa.Text)),
+        sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger)),
+    )
+    .table_valued(
+        sa.column("account_id", sa.Text),
+        sa.column("owner_id", sa.Text),
+        sa.column("lane", sa.Text),
+        sa.column("position", sa.BigInteger),
+        with_ordinality="place",
+        name="given",
+    )
+    .render_derived()
+)
+_lanes_given = sa.select(_given.c.place, lanes.c.next_position, lanes.c.first_at).select_from(
+    _given.join(
+        lanes,
+        sa.and_(
+            lanes.c.account_id == _given.c.account_id,
+            lanes.c.owner_id == _given.c.owner_id,
+            lanes.c.lane == _given.c.lane,
+        ),
+    )
+)
+_window = (
+    sa.select(
+        deliveries.c.id,
+        deliveries.c.position,
+        deliveries.c.event_key,
+        deliveries.c.body,
+        deliveries.c.attempts,
+        deliveries.c.next_attempt_at,
+        deliveries.c.created_at,
+        deliveries.c.origin,
+        deliveries.c.event_id,
+    )
+    .where(
+        deliveries.c.account_id == _given.c.account_id,
+        deliveries.c.owner_id == _given.c.owner_id,
+        deliveries.c.lane == _given.c.lane,
+        deliveries.c.position >= _given.c.position,
+        deliveries.c.id >= sa.bindparam("floor", type_=sa.Text),
+        sa.literal_column("status") == sa.literal_column("'pending'"),
+    )
+    .order_by(deliveries.c.position)
+    .limit(sa.bindparam("most", type_=sa.BigInteger))
+    .lateral("one")
+)
+_windows_given = sa.select(_given.c.place, *_window.c).select_from(_given.join(_window, sa.true()))
+
+
+async def _windows_of_parts(
+    tx: Tx, wanted: Sequence[tuple[LaneKey, int]], *, most: int
+) -> list[tuple[list[Pending], int]]:
+    params: dict[str, list[str] | list[int]] = {
+        "accounts": [key[0] for key, _ in wanted],
+        "owners": [key[1] for key, _ in wanted],
+        "lanes": [key[2] for key, _ in wanted],
+        "positions": [position for _, position in wanted],
+    }
+    positions = [0] * len(wanted)
+    first_at: int | None = None
+    for row in await tx.fetch(_lanes_given, params):
+        positions[row[0] - 1] = row[1]
+        first_at = row[2] if first_at is None else min(first_at, row[2])
+    of_lanes: list[list[Pending]] = [[] for _ in wanted]
+    if first_at is not None:
+        floor = first_id_at(first_at - _FLOOR_MS)
+        for row in await tx.fetch(_windows_given, {**params, "floor": floor, "most": most}):
+            of_lanes[row[0] - 1].append(_pending(row, 1))
+    return [(sorted(each, key=_position), positions[place]) for place, each in enumerate(of_lanes)]
+
+
+def _pending(row: Row, at: int) -> Pending:
+    return Pending(
+        row[at],
+        row[at + 1],
+        row[at + 2],
+        row[at + 3],
+        row[at + 4],
+        row[at + 5] or 0,
+        row[at + 6],
+        _origin(row[at + 7]),
+        row[at + 8],
+    )
 
 
 def _position(delivery: Pending) -> int:

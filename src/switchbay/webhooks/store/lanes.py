@@ -115,7 +115,9 @@ def _publish_statement(count: int) -> sa.Insert:
             "node": sa.case((free, new.node), else_=lanes.c.node),
             "fence": lanes.c.fence + sa.case((free, sa.literal_column("1")), else_=sa.literal_column("0")),
             "wake_at": sa.func.coalesce(lanes.c.wake_at, new.wake_at),
-            "last_at": new.last_at,
+            # Clocks of nodes differ: what is published later may have been made earlier.
+            "first_at": sa.case((new.first_at < lanes.c.first_at, new.first_at), else_=lanes.c.first_at),
+            "last_at": sa.case((new.last_at > lanes.c.last_at, new.last_at), else_=lanes.c.last_at),
         },
     ).returning(
         lanes.c.account_id,

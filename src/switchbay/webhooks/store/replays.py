@@ -106,11 +106,7 @@ _cancel = (
         next_attempt_at=sa.null(),
     )
 )
-_delete_old = sa.delete(replays).where(
-    replays.c.account_id == sa.bindparam("account_id"),
-    replays.c.replay_id < sa.bindparam("before"),
-    replays.c.finished_at < sa.bindparam("finished_before"),
-)
+_delete_old = sa.delete(replays).where(replays.c.finished_at < sa.bindparam("finished_before"))
 
 
 async def insert(tx: Tx, replay: Replay) -> None:
@@ -239,9 +235,9 @@ async def stretch(tx: Tx, account_id: str, wanted: ReplayFilter, *, after: str, 
     return sorted(found, key=lambda each: (each.owner_id, each.lane, each.position))
 
 
-async def delete_finished(tx: Tx, account_id: str, *, before_ms: int, before_id: str) -> int:
-    """Forget replays of an account that ended before a time; return how many."""
-    return await tx.execute(_delete_old, {"account_id": account_id, "before": before_id, "finished_before": before_ms})
+async def delete_finished(tx: Tx, before_ms: int) -> int:
+    """Forget the replays that ended before a time; return how many."""
+    return await tx.execute(_delete_old, {"finished_before": before_ms})
 
 
 def _replay(row: Row) -> Replay:

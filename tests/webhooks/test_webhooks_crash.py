@@ -358,7 +358,7 @@ async def test_cut_connections_to_the_database_lose_no_result(house: House) -> N
     assert await house.states() == 2 * ["delivered"]
 
 
-async def test_a_killed_process_loses_nothing_that_it_had_committed(
+async def test_kill_9_during_load_loses_nothing(
     house: House, authority: Authority, database_url: str
 ) -> None:
     dice = random.Random(7)  # noqa: S311 - reproducible, not secret

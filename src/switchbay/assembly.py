@@ -107,7 +107,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         statement_seconds=settings.database_statement_seconds,
         busy_ms=int(settings.database_busy_seconds * 1000),
     )
-    egress = Egress(settings.egress_allow, settings.egress_ca_file, dev_loopback=settings.manifest_dev_mode)
+    egress = Egress(
+        settings.egress_allow,
+        settings.egress_ca_file,
+        dev_loopback=settings.manifest_dev_mode,
+        proxy=settings.egress_proxy.get_secret_value(),
+    )
     options = Options(
         dev_mode=settings.manifest_dev_mode,
         logo_policy=settings.logo_policy,

@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     egress_ca_file: Path | None = Field(
         default=None, description="PEM certificates to trust besides the system's, for endpoints."
     )
+    egress_proxy: SecretStr = Field(
+        default=SecretStr(""),
+        description="Forward proxy for outbound calls: http://user:password@host:port, or https; empty: none.",
+    )
 
     message_characters: int = Field(default=8_000, ge=1, description="Longest text of a message.")
     body_bytes: int = Field(default=1_048_576, ge=1_024, description="Largest request body of the messaging services.")

@@ -136,6 +136,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         sweep_seconds=settings.webhook_sweep_seconds,
         parked_seconds=settings.webhook_parked_seconds,
         log_seconds=settings.webhook_log_seconds,
+        breaker_failures=settings.webhook_breaker_failures,
+        breaker_seconds=settings.webhook_breaker_seconds,
     )
     apps = Apps(
         db,

@@ -107,6 +107,8 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "standard_webhooks": "off",
         "reveal_client_secret": False,
         "messaging_enabled": True,
+        "webhook_breaker": False,
+        "disable_slow_webhooks": False,
         "ttr_seconds": {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},
     }
     assert await answer_of(client, "GET", "") == (200, expected)

@@ -31,6 +31,8 @@ class Signing:
     signature_algorithm: SignatureAlgorithm = "sha1"
     signature_encoding: SignatureEncoding = "base64"
     standard_webhooks: StandardWebhooks = "off"
+    webhook_breaker: bool = False
+    disable_slow_webhooks: bool = False
 
     async def get_account(self, _account_id: str, /) -> "Signing":
         """The same for every account."""
@@ -63,6 +65,7 @@ class House:
             "lease_seconds",
             "sweep_seconds",
             "parked_seconds",
+            "breaker_seconds",
         }
         webhooks = Webhooks(
             db or self.db,
@@ -74,6 +77,7 @@ class House:
             in_flight=int(limits.pop("in_flight", 20)),
             most_lanes=int(limits.pop("most_lanes", 1000)),
             response_bytes=int(limits.pop("response_bytes", 4096)),
+            breaker_failures=int(limits.pop("breaker_failures", 10)),
             **{name: limits[name] for name in known if name in limits},
         )
         if running:

@@ -37,6 +37,8 @@ class AccountPatch(_Strict):
     standard_webhooks: StandardWebhooks | None = None
     reveal_client_secret: StrictBool | None = None
     messaging_enabled: StrictBool | None = None
+    webhook_breaker: StrictBool | None = None
+    disable_slow_webhooks: StrictBool | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 
@@ -107,6 +109,8 @@ def _add_account(api: APIRouter, accounts: Accounts, admitted: Admission) -> Non
             standard_webhooks=patch.standard_webhooks,
             reveal_client_secret=patch.reveal_client_secret,
             messaging_enabled=patch.messaging_enabled,
+            webhook_breaker=patch.webhook_breaker,
+            disable_slow_webhooks=patch.disable_slow_webhooks,
             ttr_seconds=patch.ttr_seconds,
         )
         return json_response(wire.render_account(await accounts.update_account(account, change, actor)))

@@ -115,6 +115,8 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
+        "webhook_breaker": account.webhook_breaker,
+        "disable_slow_webhooks": account.disable_slow_webhooks,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

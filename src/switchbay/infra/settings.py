@@ -135,6 +135,14 @@ class Settings(BaseSettings):
     webhook_log_seconds: int = Field(
         default=2_592_000, ge=86_400, description="How long the log tells what became of an event."
     )
+    webhook_breaker_failures: int = Field(
+        default=10,
+        ge=1,
+        description="Failures in a row of an endpoint before its breaker opens, where accounts ask for it.",
+    )
+    webhook_breaker_seconds: float = Field(
+        default=30, ge=1, le=300, description="First pause of a breaker; doubles up to 300 seconds."
+    )
     signature_algorithm: SignatureAlgorithm = Field(default="sha1", description="Signature of new accounts.")
     signature_encoding: SignatureEncoding = Field(
         default="base64", description="Encoding of the signature of new accounts."

@@ -310,6 +310,14 @@ def gate_when_sent(gate: Gate, *, now: int) -> Gate:
     return Gate(GateState.UP, now)
 
 
+# Breakers
+
+
+def breaker_pause(openings: int, first_ms: int) -> int:
+    """How long a breaker that has opened so many times in a row pauses: twice as long each time, at most 300 s."""
+    return min(first_ms << min(openings - 1, 16), LONGEST_GAP_MS)
+
+
 # Signing
 
 
@@ -344,11 +352,18 @@ class Pace:
     sweep_seconds: float
     most_lanes: int
     parked_seconds: float = 259_200.0
+    breaker_failures: int = 10
+    breaker_seconds: float = 30.0
 
     @property
     def retry_ms(self) -> int:
         """The gap between attempts."""
         return round(self.retry_seconds * 1000)
+
+    @property
+    def breaker_ms(self) -> int:
+        """The first pause of a breaker."""
+        return round(self.breaker_seconds * 1000)
 
     @property
     def lease_ms(self) -> int:

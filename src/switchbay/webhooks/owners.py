@@ -151,7 +151,10 @@ class SendEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class SendOwner:
-    """An owner ready for sending. ``retention_ms`` is 0 for none; ``is_held`` says that its gate is closed."""
+    """An owner ready for sending. ``retention_ms`` is 0 for none; ``is_held`` says that its gate is closed.
+
+    ``rate_limit`` is how many requests a second each of its endpoints may get from a node, None for any number.
+    """
 
     client_id: str
     enabled: bool
@@ -160,6 +163,7 @@ class SendOwner:
     other_secret: bytes | None = field(repr=False)
     retention_ms: int = 0
     is_held: bool = False
+    rate_limit: int | None = None
 
 
 def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
@@ -188,6 +192,7 @@ def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
         None if row.other_secret is None else plain(row.other_secret, "other_secret"),
         row.retention_time * 1000,
         row.gate == GateState.FAILED,
+        row.rate_limit,
     )
 
 

@@ -51,6 +51,8 @@ class Webhooks:
         most_lanes: int = _MOST_LANES,
         parked_seconds: float = 259_200.0,
         log_seconds: float = _LOG_SECONDS,
+        breaker_failures: int = 10,
+        breaker_seconds: float = 30.0,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -65,6 +67,8 @@ class Webhooks:
             sweep_seconds,
             most_lanes,
             parked_seconds,
+            breaker_failures,
+            breaker_seconds,
         )
         self._node = randomness.token(8)
         self.signing_keys = SigningKeys(db, clock, randomness, vault)

@@ -17,8 +17,9 @@ class Account:
 
     ``ttr_seconds`` gives the response target of each of ``TTR_NAMES``; ``reveal_client_secret`` says whether an
     application's secret can be read again after its installation; ``standard_webhooks`` which signatures of Standard
-    Webhooks its webhooks carry beside the vendor's; ``messaging_enabled`` is what feature
-    grants tell, and whether conversations may be opened.
+    Webhooks its webhooks carry beside the vendor's; ``webhook_breaker`` whether retries by number pause while nobody
+    is there, ``disable_slow_webhooks`` whether an endpoint that stays slow is called no more; ``messaging_enabled`` is
+    what feature grants tell, and whether conversations may be opened.
     """
 
     account_id: str
@@ -30,6 +31,8 @@ class Account:
     reveal_client_secret: bool
     messaging_enabled: bool
     ttr_seconds: Mapping[str, int]
+    webhook_breaker: bool = False
+    disable_slow_webhooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class AccountChange:
     reveal_client_secret: bool | None = None
     messaging_enabled: bool | None = None
     ttr_seconds: Mapping[str, int] | None = None
+    webhook_breaker: bool | None = None
+    disable_slow_webhooks: bool | None = None
 
 
 def merged_ttr(current: Mapping[str, int], change: Mapping[str, int]) -> Mapping[str, int]:

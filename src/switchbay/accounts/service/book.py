@@ -139,6 +139,10 @@ def _changed(before: Account, change: AccountChange) -> Account:
         after = replace(after, reveal_client_secret=change.reveal_client_secret)
     if change.messaging_enabled is not None:
         after = replace(after, messaging_enabled=change.messaging_enabled)
+    if change.webhook_breaker is not None:
+        after = replace(after, webhook_breaker=change.webhook_breaker)
+    if change.disable_slow_webhooks is not None:
+        after = replace(after, disable_slow_webhooks=change.disable_slow_webhooks)
     if change.ttr_seconds is not None:
         after = replace(after, ttr_seconds=merged_ttr(before.ttr_seconds, change.ttr_seconds))
     return after

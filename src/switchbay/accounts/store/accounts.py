@@ -43,6 +43,8 @@ def _account(row: Row) -> Account:
             "NORMAL": row["ttr_normal"],
             "PRIORITIZED": row["ttr_prioritized"],
         },
+        webhook_breaker=bool(row["webhook_breaker"]),
+        disable_slow_webhooks=bool(row["disable_slow_webhooks"]),
     )
 
 
@@ -57,6 +59,8 @@ def _settings(account: Account) -> dict[str, Value]:
         "ttr_urgent": account.ttr_seconds["URGENT"],
         "ttr_normal": account.ttr_seconds["NORMAL"],
         "ttr_prioritized": account.ttr_seconds["PRIORITIZED"],
+        "webhook_breaker": account.webhook_breaker,
+        "disable_slow_webhooks": account.disable_slow_webhooks,
     }
 
 

@@ -115,6 +115,19 @@ def change(
     messaging: Annotated[
         bool | None, typer.Option("--messaging/--no-messaging", help="Whether messaging is on.")
     ] = None,
+    webhook_breaker: Annotated[
+        bool | None,
+        typer.Option(
+            "--webhook-breaker/--no-webhook-breaker", help="Whether retries by number pause while nobody is there."
+        ),
+    ] = None,
+    disable_slow_webhooks: Annotated[
+        bool | None,
+        typer.Option(
+            "--disable-slow-webhooks/--keep-slow-webhooks",
+            help="Whether an endpoint that stays slow is called no more.",
+        ),
+    ] = None,
     ttr: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
@@ -139,6 +152,8 @@ def change(
         standard_webhooks=standard_webhooks,
         reveal_client_secret=reveal_client_secret,
         messaging_enabled=messaging,
+        webhook_breaker=webhook_breaker,
+        disable_slow_webhooks=disable_slow_webhooks,
         ttr_seconds=_targets(ttr),
     )
 
@@ -171,6 +186,8 @@ def _to_json(account: Account) -> dict[str, JsonValue]:
         "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
+        "webhook_breaker": account.webhook_breaker,
+        "disable_slow_webhooks": account.disable_slow_webhooks,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 
@@ -186,6 +203,8 @@ def _show(account: Account, as_json: bool) -> None:
             ("created", when(account.created_at)),
             ("signatures", f"{account.signature_algorithm}, {account.signature_encoding}"),
             ("Standard Webhooks", account.standard_webhooks),
+            ("webhook breaker", "on" if account.webhook_breaker else "off"),
+            ("slow webhooks", "disabled" if account.disable_slow_webhooks else "reported"),
             ("client secrets", "can be listed" if account.reveal_client_secret else "shown once"),
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),

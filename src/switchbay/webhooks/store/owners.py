@@ -127,6 +127,7 @@ class OwnerRow:
     gate: str = "up"
     gate_since: int = 0
     gate_next: int | None = None
+    rate_limit: int | None = None
 
 
 async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
@@ -232,6 +233,7 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
         row["gate"],
         row["gate_since"],
         row["gate_next"],
+        row["rate_limit"],
     )
 
 

@@ -56,8 +56,8 @@ class Dispatcher:
         self._reader = Reader(db, memory, self.free)
         self._recorder = Recorder(db, self._recorded, self._moved)
         self._ledger = Ledger(self._recorder, clock, pace, self._lanes)
-        self._sending = Sending(self, self._ledger, clock, owners, sender, pace)
         self._alarms = Alarms(clock)
+        self._sending = Sending(self, self._ledger, clock, owners, sender, pace, alarm=self._alarms.call)
         self._gates = Gates(
             db,
             clock,

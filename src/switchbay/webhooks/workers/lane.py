@@ -8,6 +8,8 @@ from switchbay.webhooks.domain import Pending
 from switchbay.webhooks.store.lanes import LaneKey
 
 WINDOW = 32
+DoorKey = tuple[str, str, str]
+"""An address of an owner: account, owner, URL."""
 
 
 class State(Enum):
@@ -56,15 +58,18 @@ class Lane:
     ``current`` is the delivery being made; ``queue`` what follows it without a gap, up to ``expected`` (exclusive).
     ``is_behind`` says that the database has more than memory. ``generation`` changes when what is known is void.
     ``is_renewing`` says that a longer lease has been asked for, ``is_probe`` that its next attempt is the one by which
-    a closed gate may open.
+    a closed gate may open; ``door`` is the breaker whose one attempt it makes, ``has_leave`` that its endpoint's rate
+    has been counted for it.
     """
 
     __slots__ = (
         "_memory",
         "current",
+        "door",
         "expected",
         "fence",
         "generation",
+        "has_leave",
         "highest",
         "is_behind",
         "is_probe",
@@ -84,6 +89,8 @@ class Lane:
         self.is_behind = False
         self.is_renewing = False
         self.is_probe = False
+        self.has_leave = False
+        self.door: DoorKey | None = None
         self.generation = 0
         self.current: Pending | None = None
         self.queue: deque[Pending] = deque()
@@ -111,6 +118,7 @@ class Lane:
         self.highest = -1
         self.is_behind = is_behind
         self.is_probe = False
+        self.has_leave = False
         self.generation += 1
         self._clear_queue()
 

@@ -30,6 +30,14 @@ class Ledger:
             now = self._clock.now_ms()
             self._recorder.put(Result(lane, lane.fence, now + self._pace.lease_ms, None, now))
 
+    def leave(self, lane: Lane, until: int) -> bool:
+        """Have a lane that has to wait leave this node's memory, if half of what it may hold is there already."""
+        if 2 * len(self._lanes) <= self._pace.most_lanes:
+            return False
+        lane.state = State.RECORDING
+        self._recorder.put(Result(lane, lane.fence, until, None, self._clock.now_ms(), leaves=True))
+        return True
+
     def is_held(self, lane: Lane, owner: SendOwner) -> bool:
         """Whether the gate of a lane's owner keeps it from being sent, or that the owner is disabled."""
         if not owner.enabled:

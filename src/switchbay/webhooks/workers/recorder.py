@@ -71,7 +71,7 @@ class Result:
     @property
     def is_renewal(self) -> bool:
         """Whether it is about the lease alone."""
-        return self.delivery is None and self.release_at is None and self.held_until is None
+        return self.delivery is None and self.release_at is None and self.held_until is None and not self.leaves
 
 
 @dataclass(frozen=True, slots=True)

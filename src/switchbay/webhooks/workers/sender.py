@@ -14,11 +14,26 @@ from switchbay.webhooks.store.deliveries import AttemptRow
 
 _TIMED_OUT = frozenset({"connect_timeout", "response_timeout", "dns", "proxy_timeout"})
 _TOO_MANY_REQUESTS = 429
+_SERVER_ERRORS = 500
+_NOBODY_THERE = frozenset(
+    {
+        "dns",
+        "connect_timeout",
+        "connect",
+        "proxy",
+        "proxy_timeout",
+        "tls",
+        "response_timeout",
+        "connection_closed",
+        "protocol",
+        "response_head_too_large",
+    }
+)
 _OUTCOMES = {outcome: metrics.ATTEMPTS.labels(outcome.value) for outcome in AttemptOutcome}
 
 
-class SignatureSettings(Protocol):
-    """How an account wants its webhooks signed."""
+class SendingSettings(Protocol):
+    """How an account wants its webhooks signed and sent."""
 
     @property
     def signature_algorithm(self) -> SignatureAlgorithm:
@@ -35,22 +50,30 @@ class SignatureSettings(Protocol):
         """Which signatures of Standard Webhooks there are beside it."""
         ...
 
+    @property
+    def webhook_breaker(self) -> bool:
+        """Whether retries by number wait while nobody seems to be there."""
+        ...
+
 
 class AccountSettings(Protocol):
     """Where an account's settings come from: the accounts room, which remembers them."""
 
-    async def get_account(self, account_id: str, /) -> SignatureSettings:
+    async def get_account(self, account_id: str, /) -> SendingSettings:
         """The settings of one account."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """An attempt that was made. ``is_strained`` tells that the endpoint should be given fewer requests at once."""
+    """An attempt that was made. ``is_strained`` tells that the endpoint should be given fewer requests at once,
+    ``trips`` that it counts for the breaker.
+    """
 
     row: AttemptRow
     verdict: Verdict
     is_strained: bool
+    trips: bool = False
 
 
 def endpoint_for(owner: SendOwner | None, delivery: Pending, now: int) -> SendEndpoint | Reason:
@@ -111,7 +134,8 @@ class Sender:
         finally:
             metrics.IN_FLIGHT.dec()
         holds = owner.retention_ms > 0 and (is_probe or not endpoint.is_exempt)
-        return self._judge(account_id, endpoint, delivery, started_at, outcome, holds=holds)
+        counts = account.webhook_breaker and not owner.retention_ms
+        return self._judge(account_id, endpoint, delivery, started_at, outcome, holds=holds, counts=counts)
 
     def _judge(
         self,
@@ -122,6 +146,7 @@ class Sender:
         outcome: Outcome,
         *,
         holds: bool,
+        counts: bool,
     ) -> Attempted:
         now = self._clock.now_ms()
         number = delivery.attempts + 1
@@ -155,4 +180,16 @@ class Sender:
             outcome.body[: wire.KEPT_BODY_BYTES],
             verdict.outcome.value,
         )
-        return Attempted(row, verdict, outcome.failure in _TIMED_OUT or outcome.status == _TOO_MANY_REQUESTS)
+        return Attempted(
+            row,
+            verdict,
+            outcome.failure in _TIMED_OUT or outcome.status == _TOO_MANY_REQUESTS,
+            counts and _is_down(outcome),
+        )
+
+
+def _is_down(outcome: Outcome) -> bool:
+    """Whether nobody seems to be there: no answer, or one that says that the server failed."""
+    if outcome.failure is not None:
+        return outcome.failure in _NOBODY_THERE
+    return outcome.status is not None and outcome.status >= _SERVER_ERRORS

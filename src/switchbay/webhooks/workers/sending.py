@@ -9,6 +9,7 @@ from switchbay.infra.machine import Clock
 from switchbay.kit.errors import AppError
 from switchbay.webhooks.domain import Pace, Pending, Reason
 from switchbay.webhooks.owners import OwnerCache, SendOwner
+from switchbay.webhooks.workers.doors import Alarm, Doors
 from switchbay.webhooks.workers.lane import Lane, State
 from switchbay.webhooks.workers.ledger import Ledger
 from switchbay.webhooks.workers.recorder import News
@@ -50,7 +51,15 @@ class Sending:
     """Has the current deliveries of lanes sent, as many at once as the slots allow."""
 
     def __init__(
-        self, holder: Holder, ledger: Ledger, clock: Clock, owners: OwnerCache, sender: Sender, pace: Pace
+        self,
+        holder: Holder,
+        ledger: Ledger,
+        clock: Clock,
+        owners: OwnerCache,
+        sender: Sender,
+        pace: Pace,
+        *,
+        alarm: Alarm,
     ) -> None:
         self._holder = holder
         self._ledger = ledger
@@ -59,6 +68,7 @@ class Sending:
         self._sender = sender
         self._pace = pace
         self._slots: Slots[tuple[Lane, int]] = Slots(pace.in_flight)
+        self._doors = Doors(clock, pace, alarm=alarm, holds=holder.holds, free=holder.free, leave=ledger.leave)
 
     def queue(self, lane: Lane, delivery: Pending) -> None:
         """Have the current delivery of a lane sent when its turn comes."""
@@ -87,8 +97,12 @@ class Sending:
             self._ledger.cancel(lane, lane.fence, delivery, reason)
         elif self._ledger.is_held(lane, owner):
             self._ledger.park(lane, lane.fence, delivery, owner)
+        elif (self._doors or owner.rate_limit is not None) and not self._doors.admits(
+            (*lane.key[:2], endpoint.url), lane, owner.rate_limit
+        ):
+            return  # it waits there
         else:
-            self._slots.offer(endpoint.origin, (lane, lane.generation))
+            self._slots.offer(endpoint.origin, lane.key[:2], (lane, lane.generation))
             self._fill_slots()
 
     def _fill_slots(self) -> None:
@@ -109,6 +123,8 @@ class Sending:
         except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on later
             self._failed(lane, generation, error)
         finally:
+            if lane.door is not None:
+                self._doors.put_back(lane)
             self._slots.done(origin, timed_out=timed_out)
             self._fill_slots()
 
@@ -130,6 +146,10 @@ class Sending:
             return False
         is_probe = lane.is_probe
         attempted = await self._sender.attempt(lane.key[0], owner, endpoint, delivery, is_probe=is_probe)
+        if attempted.trips:
+            self._doors.failed((*lane.key[:2], endpoint.url), lane)
+        elif self._doors:
+            self._doors.answered((*lane.key[:2], endpoint.url), lane)
         record = self._ledger.record
         if not owner.retention_ms or attempted.verdict.reason is not None:
             record(lane, fence, delivery, attempted, gone=endpoint.url)

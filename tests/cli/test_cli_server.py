@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pyotp
 import pytest
 from typer.testing import CliRunner, Result
 
+from support.certs import make_authority
 from switchbay.cli.commands.serve import renew_certificate
 from switchbay.cli.configuration import load_settings
 from switchbay.cli.main import app
@@ -287,6 +289,32 @@ def test_secret_is_rotated_and_the_old_one_ended(admin: User, installed: dict[st
     assert len(rotated["app"]["secrets"]) == 2
     assert admin.run("apps", "rotate-secret", app_id).exit_code == 5
     assert len(admin.json("apps", "finish-rotation", app_id)["app"]["secrets"]) == 1
+
+
+def test_a_client_certificate_is_set_listed_and_removed(
+    admin: User, installed: dict[str, Any], tmp_path: Path
+) -> None:
+    app_id = installed["app"]["id"]
+    group = ("apps", "client-certificates")
+    ends = datetime.now(UTC) + timedelta(days=10)
+    chain, key = make_authority(tmp_path).client_pair("bot", not_after=ends)
+    both, alone = tmp_path / "both.pem", tmp_path / "alone.key"
+    both.write_bytes(key + chain)
+    alone.write_bytes(make_authority(tmp_path).client_pair("other")[1])
+    made = admin.json(*group, "set", app_id, "--certificate", str(both))
+    assert (made["event"], made["subject"], made["state"]) == ("default", "CN=bot", "ends_soon")
+    refused = admin.run(*group, "set", app_id, "--certificate", str(both), "--key", str(alone))
+    assert (refused.exit_code, "(client_certificate_refused)" in refused.stderr) == (1, True)
+    missing = admin.run(*group, "set", app_id, "--certificate", str(tmp_path / "none.pem"))
+    assert (missing.exit_code, "(certificate_file_unreadable)" in missing.stderr) == (1, True)
+    assert admin.json(*group, "list", app_id)["items"] == [made]
+    listed = admin.run(*group, "list", app_id).stdout
+    assert ("CN=bot" in listed, "ends soon" in listed, "PRIVATE" in listed) == (True, True, False)
+    assert f"client certificate of default: ends {ends:%Y-%m-%d}" in admin.run("apps", "show", app_id).stdout
+    assert admin.run(*group, "remove", app_id).exit_code == 2
+    assert admin.run(*group, "remove", app_id, "--yes").exit_code == 0
+    assert admin.json(*group, "list", app_id)["items"] == []
+    assert admin.run(*group, "remove", app_id, "--yes").exit_code == 4
 
 
 def test_secrets_are_added_listed_and_removed_by_name(admin: User, installed: dict[str, Any]) -> None:

@@ -64,6 +64,39 @@ class Authority:
         path.write_bytes(_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
         return path
 
+    def client_pair(
+        self,
+        name: str,
+        *,
+        not_before: dt.datetime = _NOT_BEFORE,
+        not_after: dt.datetime = _NOT_AFTER,
+        usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.CLIENT_AUTH,
+    ) -> tuple[bytes, bytes]:
+        """Make a client's certificate and its key, both PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(self.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(not_before)
+            .not_valid_after(not_after)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        )
+        if usage is not None:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        certificate = builder.sign(self.key, hashes.SHA256())
+        return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+    def demanding_context(self, *hosts: str) -> ssl.SSLContext:
+        """A TLS context of a server that talks only to clients with a certificate of this authority."""
+        context = self.server_context(*hosts)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(self.ca_file)
+        return context
+
     def server_context(self, *hosts: str) -> ssl.SSLContext:
         """A TLS context of a server with a fresh certificate for these names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -22,6 +22,8 @@ class Received:
     header_list: tuple[tuple[str, str], ...]
     body: bytes
     connection: int
+    client: str | None = None
+    """The common name of the certificate that the client showed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._parsing = _Parsing()
         self._number = 0
+        self._client: str | None = None
         self._answering: asyncio.Task[None] | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
@@ -77,6 +80,8 @@ class _Connection(asyncio.Protocol):
         self._receiver.connections += 1
         self._number = self._receiver.connections
         self._receiver.open.add(self._transport)
+        shown = self._transport.get_extra_info("peercert") or {}
+        self._client = next((value for ((name, value),) in shown.get("subject", ()) if name == "commonName"), None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
@@ -116,6 +121,7 @@ class _Connection(asyncio.Protocol):
             tuple(parsed.headers),
             bytes(parsed.body),
             self._number,
+            self._client,
         )
         self._receiver.note(request)
         answer = self._receiver.answer(request)

@@ -13,7 +13,7 @@ from switchbay.apps.store.logos import LogoState
 from switchbay.kit.jsonvalue import JsonValue as Json
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Finding, Options, Severity, check_value, logo_finding, redact
-from switchbay.webhooks.public import Health
+from switchbay.webhooks.public import CertificateState, Health, certificate_state
 
 MOST_OVERLAP_SECONDS: Final = 7_776_000
 MOST_EPOCH_MS: Final = 253_402_300_799_999
@@ -166,6 +166,14 @@ class GoneOut(BaseModel):
     since: int = Field(description="When its endpoint answered 410; epoch milliseconds.")
 
 
+class ClientCertificateOut(BaseModel):
+    """A client certificate that ends soon, or has ended."""
+
+    event: str = Field(description="Event key, or default for all that have none of their own.")
+    not_after: int = Field(description="When it ends; epoch milliseconds.")
+    state: CertificateState
+
+
 class WebhooksHealthOut(BaseModel):
     """How an app's webhooks are doing."""
 
@@ -173,6 +181,9 @@ class WebhooksHealthOut(BaseModel):
     since: int = Field(description="Epoch milliseconds.")
     next_attempt_at: int | None = Field(description="While it is failed, when the endpoint is tried again.")
     gone: list[GoneOut] = Field(description="Webhooks whose endpoints answered 410, until the app is changed.")
+    client_certificates: list[ClientCertificateOut] = Field(
+        description="Client certificates that end within 30 days, or have ended."
+    )
 
 
 class HealthOut(BaseModel):
@@ -251,7 +262,7 @@ def _worst(findings: Sequence[Finding]) -> str:
     return "bad" if any(finding.severity is Severity.ERROR for finding in findings) else "warning"
 
 
-def _webhooks_out(health: Health | None) -> WebhooksHealthOut | None:
+def _webhooks_out(health: Health | None, now: int) -> WebhooksHealthOut | None:
     if health is None:
         return None
     return WebhooksHealthOut(
@@ -259,6 +270,11 @@ def _webhooks_out(health: Health | None) -> WebhooksHealthOut | None:
         since=health.since,
         next_attempt_at=health.next_attempt_at,
         gone=[GoneOut(event=event, since=since) for event, since in health.gone],
+        client_certificates=[
+            ClientCertificateOut(event=event, not_after=not_after, state=certificate_state(not_after, now))
+            for event, not_after in health.certificates
+            if certificate_state(not_after, now) != "good"
+        ],
     )
 
 
@@ -271,11 +287,14 @@ def health_out(
     states = {_worst(findings), shown_logo.state}
     if webhooks is not None and (webhooks.gone or webhooks.next_attempt_at is not None):
         states.add("bad")
+    shown_webhooks = _webhooks_out(webhooks, now)
+    if shown_webhooks is not None:
+        states.update("bad" if each.state == "ended" else "warning" for each in shown_webhooks.client_certificates)
     return HealthOut(
         status=next((state for state in ("bad", "warning") if state in states), "good"),
         enabled=app.enabled,
         logo=shown_logo,
-        webhooks=_webhooks_out(webhooks),
+        webhooks=shown_webhooks,
         secrets=secrets_out(app.secrets, now),
         rotation_ends_at=max(
             (

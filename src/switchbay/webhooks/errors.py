@@ -64,3 +64,20 @@ def endpoint_refused(event_key: str, why: str) -> AppError:
         "A webhook endpoint cannot be called.",
         {"event": event_key, "why": why},
     )
+
+
+def app_unknown() -> AppError:
+    """No app of this account has this id."""
+    return AppError(Kind.NOT_FOUND, "app_unknown", "The account has no app with this id.")
+
+
+def client_certificate_unknown() -> AppError:
+    """An endpoint that is shown no client certificate, or another one by now."""
+    return AppError(Kind.NOT_FOUND, "client_certificate_unknown", "The app has no client certificate for this event.")
+
+
+def client_certificate_refused(why: str) -> AppError:
+    """A client certificate, or its key, that cannot be used. Neither is repeated."""
+    return AppError(
+        Kind.INVALID, "client_certificate_refused", f"The client certificate cannot be used: {why}.", {"why": why}
+    )

@@ -27,7 +27,7 @@ from switchbay.webhooks.domain import (
     header_fault,
     is_sent,
 )
-from switchbay.webhooks.store import lanes
+from switchbay.webhooks.store import client_certificates, lanes
 from switchbay.webhooks.store import owners as store
 
 _CACHE_SECONDS = 2.0
@@ -43,7 +43,7 @@ async def set_owner(tx: Tx, vault: Vault, owner: Owner, now: int) -> None:
     Raises ``webhook_header_refused`` and ``webhook_endpoint_refused``.
     """
     await store.put_owner(tx, _seal(vault, owner), now)
-    tx.on_commit(_dropper(owner.account_id, owner.owner_id))
+    tx.on_commit(owner_changed(owner.account_id, owner.owner_id))
 
 
 async def remove_owner(tx: Tx, account_id: str, owner_id: str, now: int) -> None:
@@ -51,10 +51,12 @@ async def remove_owner(tx: Tx, account_id: str, owner_id: str, now: int) -> None
     await store.delete_owner(tx, account_id, owner_id)
     await store.cancel_pending(tx, account_id, owner_id, Reason.APP_REMOVED, now)
     await lanes.release_held(tx, account_id, owner_id, now)
-    tx.on_commit(_dropper(account_id, owner_id))
+    tx.on_commit(owner_changed(account_id, owner_id))
 
 
-def _dropper(account_id: str, owner_id: str) -> Callable[[], None]:
+def owner_changed(account_id: str, owner_id: str) -> Callable[[], None]:
+    """What is to be done when a change of an owner has been committed: what this node remembers of it goes."""
+
     def drop() -> None:
         for cache in tuple(_caches):
             cache.drop(account_id, owner_id)
@@ -65,13 +67,15 @@ def _dropper(account_id: str, owner_id: str) -> Callable[[], None]:
 @dataclass(frozen=True, slots=True)
 class Health:
     """How deliveries to an owner go. ``next_attempt_at`` is set while its gate is closed; ``gone`` are the events whose
-    endpoints answered that they are gone, each with the time (epoch milliseconds).
+    endpoints answered that they are gone, each with the time (epoch milliseconds); ``certificates`` are the events (or
+    ``default``) whose endpoints are shown a client certificate, each with its end.
     """
 
     state: GateState
     since: int
     next_attempt_at: int | None
     gone: tuple[tuple[str, int], ...]
+    certificates: tuple[tuple[str, int], ...] = ()
 
 
 async def find_health(tx: Tx, account_id: str, owner_id: str) -> Health | None:
@@ -81,7 +85,15 @@ async def find_health(tx: Tx, account_id: str, owner_id: str) -> Health | None:
         return None
     gone = ((each.event_key, each.disabled_at) for each in row.endpoints if each.disabled_at is not None)
     state = GateState(row.gate)
-    return Health(state, row.gate_since, row.gate_next if state is GateState.FAILED else None, tuple(sorted(gone)))
+    return Health(
+        state,
+        row.gate_since,
+        row.gate_next if state is GateState.FAILED else None,
+        tuple(sorted(gone)),
+        tuple(
+            (each.event_key, each.not_after) for each in await client_certificates.of_owner(tx, account_id, owner_id)
+        ),
+    )
 
 
 # Sealing
@@ -138,7 +150,7 @@ def _check(endpoint: Endpoint) -> None:
 class SendEndpoint:
     """An endpoint ready for sending: the headers are those that are really sent.
 
-    ``is_gone`` says that it told us not to call again.
+    ``is_gone`` says that it told us not to call again, ``certificate_id`` which client certificate it is shown.
     """
 
     url: str
@@ -147,6 +159,7 @@ class SendEndpoint:
     max_retries: int
     is_exempt: bool = False
     is_gone: bool = False
+    certificate_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +198,7 @@ def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
                 each.max_retries,
                 each.is_exempt,
                 each.disabled_at is not None,
+                each.certificate_id,
             )
             for each in row.endpoints
         },

@@ -1,5 +1,6 @@
 """The door of the webhooks room: configure an app's endpoints, publish events, look at what became of them."""
 
+from switchbay.webhooks.client_certificates import CertificateState, certificate_state
 from switchbay.webhooks.domain import Endpoint, Notification, Owner, Reason, Status, canonical_event_key
 from switchbay.webhooks.errors import event_not_subscribed
 from switchbay.webhooks.owners import Health, find_health, remove_owner, set_owner
@@ -9,6 +10,7 @@ from switchbay.webhooks.wire import render_summary as render_delivery
 
 __all__ = [
     "AttemptDetail",
+    "CertificateState",
     "DeliveryDetail",
     "DeliveryFilter",
     "DeliverySummary",
@@ -20,6 +22,7 @@ __all__ = [
     "Status",
     "Webhooks",
     "canonical_event_key",
+    "certificate_state",
     "event_not_subscribed",
     "find_health",
     "remove_owner",

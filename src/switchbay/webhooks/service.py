@@ -8,6 +8,7 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
+from switchbay.webhooks.client_certificates import ClientCertificates
 from switchbay.webhooks.domain import Mark, Notification, Origin, Pace, Pending, canonical_event_key
 from switchbay.webhooks.owners import OwnerCache
 from switchbay.webhooks.replaying import Replays
@@ -72,12 +73,13 @@ class Webhooks:
         )
         self._node = randomness.token(8)
         self.signing_keys = SigningKeys(db, clock, randomness, vault)
+        self.client_certificates = ClientCertificates(db, clock, randomness, vault, egress)
         self.dispatcher = Dispatcher(
             db,
             clock,
             self._node,
             OwnerCache(db, vault, clock),
-            Sender(clock, egress, accounts, self.signing_keys, self._pace),
+            Sender(clock, egress, accounts, self.signing_keys, self.client_certificates, self._pace),
             self._pace,
         )
         self.replays = Replays(db, clock, randomness, self._append)

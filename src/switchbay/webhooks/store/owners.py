@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from switchbay.infra.db import Row, Tx
 from switchbay.webhooks.domain import Reason, Status
-from switchbay.webhooks.tables import deliveries, endpoints, owners
+from switchbay.webhooks.tables import client_certificates, deliveries, endpoints, owners
 
 _KEY = ("account_id", "owner_id")
 
@@ -48,6 +48,10 @@ _delete_owner = sa.delete(owners).where(
 _delete_endpoints = sa.delete(endpoints).where(
     endpoints.c.account_id == sa.bindparam("account_id"), endpoints.c.owner_id == sa.bindparam("owner_id")
 )
+_delete_certificates = sa.delete(client_certificates).where(
+    client_certificates.c.account_id == sa.bindparam("account_id"),
+    client_certificates.c.owner_id == sa.bindparam("owner_id"),
+)
 _cancel_pending = (
     sa.update(deliveries)
     .where(
@@ -81,8 +85,27 @@ _disable_endpoint = (
 _select_owner = sa.select(owners).where(
     owners.c.account_id == sa.bindparam("account_id"), owners.c.owner_id == sa.bindparam("owner_id")
 )
-_select_endpoints = sa.select(endpoints).where(
-    endpoints.c.account_id == sa.bindparam("account_id"), endpoints.c.owner_id == sa.bindparam("owner_id")
+_own, _general = client_certificates.alias("own"), client_certificates.alias("general")
+_select_endpoints = (
+    sa.select(endpoints, sa.func.coalesce(_own.c.certificate_id, _general.c.certificate_id).label("certificate_id"))
+    .select_from(
+        endpoints.outerjoin(
+            _own,
+            sa.and_(
+                _own.c.account_id == endpoints.c.account_id,
+                _own.c.owner_id == endpoints.c.owner_id,
+                _own.c.event_key == endpoints.c.event_key,
+            ),
+        ).outerjoin(
+            _general,
+            sa.and_(
+                _general.c.account_id == endpoints.c.account_id,
+                _general.c.owner_id == endpoints.c.owner_id,
+                _general.c.event_key == sa.literal_column("'default'"),
+            ),
+        )
+    )
+    .where(endpoints.c.account_id == sa.bindparam("account_id"), endpoints.c.owner_id == sa.bindparam("owner_id"))
 )
 _select_subscriptions = (
     sa.select(endpoints.c.owner_id, endpoints.c.event_key)
@@ -110,6 +133,7 @@ class EndpointRow:
     max_retries: int
     is_exempt: bool = False
     disabled_at: int | None = None
+    certificate_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +201,10 @@ async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
 
 
 async def delete_owner(tx: Tx, account_id: str, owner_id: str) -> None:
-    """Forget an owner and its endpoints."""
+    """Forget an owner, its endpoints and their certificates."""
     await tx.execute(_delete_owner, {"account_id": account_id, "owner_id": owner_id})
     await tx.execute(_delete_endpoints, {"account_id": account_id, "owner_id": owner_id})
+    await tx.execute(_delete_certificates, {"account_id": account_id, "owner_id": owner_id})
 
 
 async def cancel_pending(tx: Tx, account_id: str, owner_id: str, reason: Reason, now: int) -> int:
@@ -227,6 +252,7 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
                 each["max_retries"],
                 bool(each["is_exempt"]),
                 each["disabled_at"],
+                each["certificate_id"],
             )
             for each in found
         ),

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from switchbay.infra.egress import Egress, Outcome
+from switchbay.infra.egress import Egress, Identity, Outcome
 from switchbay.infra.machine import Clock
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 from switchbay.webhooks import metrics, wire
+from switchbay.webhooks.client_certificates import ClientCertificates
 from switchbay.webhooks.domain import SUCCESS, AttemptOutcome, Pace, Pending, Reason, Verdict, judge, retry_after_ms
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
 from switchbay.webhooks.signing import SigningKeys, with_standard_headers
@@ -93,8 +94,17 @@ def endpoint_for(owner: SendOwner | None, delivery: Pending, now: int) -> SendEn
 class Sender:
     """Makes attempts."""
 
-    def __init__(self, clock: Clock, egress: Egress, accounts: AccountSettings, keys: SigningKeys, pace: Pace) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        egress: Egress,
+        accounts: AccountSettings,
+        keys: SigningKeys,
+        certificates: ClientCertificates,
+        pace: Pace,
+    ) -> None:
         self._clock = clock
+        self._certificates = certificates
         self._keys = keys
         self._egress = egress
         self._accounts = accounts
@@ -105,6 +115,11 @@ class Sender:
     ) -> Attempted:
         """Send a delivery once. ``is_probe`` says that a closed gate waits for the outcome."""
         account = await self._accounts.get_account(account_id)
+        identity: Identity | None = None
+        if endpoint.certificate_id is not None:
+            identity = self._certificates.ready(endpoint.certificate_id)
+            if identity is None:
+                identity = await self._certificates.make_ready(account_id, endpoint.certificate_id)
         started_at = self._clock.now_ms()
         headers = wire.request_headers(
             account_id,
@@ -130,6 +145,7 @@ class Sender:
                 connect_seconds=self._pace.connect_seconds,
                 response_seconds=self._pace.response_seconds,
                 response_bytes=self._pace.response_bytes,
+                identity=identity,
             )
         finally:
             metrics.IN_FLIGHT.dec()

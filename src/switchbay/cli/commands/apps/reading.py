@@ -108,6 +108,9 @@ def show(
         typer.echo(plain(f"webhooks {', '.join([*facts, *([f'tried again {when(again)}'] if again else [])])}"))
     for gone in objects(webhooks.get("gone")):
         typer.echo(plain(f"webhook {gone.get('event')}: answered 410 {when(gone.get('since'))}, disabled"))
+    for ending in objects(webhooks.get("client_certificates")):
+        verb = "ended" if ending.get("state") == "ended" else "ends"
+        typer.echo(plain(f"client certificate of {ending.get('event')}: {verb} {when(ending.get('not_after'))}"))
     for finding in [*objects(health.get("findings")), *objects(mapping(health.get("logo")).get("findings"))]:
         typer.echo(plain(f"{finding.get('severity')} {finding.get('code')} {finding.get('message')}"))
 

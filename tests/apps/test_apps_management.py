@@ -339,7 +339,17 @@ async def test_another_accounts_admin_does_not_see_the_app(house: AppsHouse) -> 
 async def test_the_api_describes_itself(house: AppsHouse) -> None:
     described = (await house.call("GET", "/switchbay/v1/openapi.json", user=None)).json()["paths"]
     base = "/accounts/{account}/apps"
-    verbs = ["diff", "disable", "enable", "export", "finish-rotation", "health", "revoke-tokens", "rotate-secret"]
+    verbs = [
+        "conversations/{decision}",
+        "diff",
+        "disable",
+        "enable",
+        "export",
+        "finish-rotation",
+        "health",
+        "revoke-tokens",
+        "rotate-secret",
+    ]
     verbs += ["secrets", "secrets/{secret_id}"]
     assert sorted(described) == [base, f"{base}/{{app_id}}", *(f"{base}/{{app_id}}/{verb}" for verb in verbs)]
     install = described[base]["post"]

@@ -271,6 +271,19 @@ def test_update_is_compared_first_and_then_made(admin: User, installed: dict[str
     assert "https://localhost:10/hook" in admin.run("apps", "export", app_id).stdout
 
 
+def test_an_app_that_asks_for_all_conversations_is_approved(admin: User) -> None:
+    hook = {"ms.MessagingEventNotification.ContentEvent": {"endpoint": "https://localhost:9/hook"}}
+    text = manifest("com.example.archive", capabilities={"webhooks": {**hook, "conversations": "all"}})
+    app_id = admin.json("apps", "install", "-", stdin=text)["app"]["id"]
+    assert "conversations: asks for all conversations, not approved" in admin.run("apps", "show", app_id).stdout
+    assert "asked" in admin.run("apps", "conversations", app_id).stdout
+    assert admin.run("apps", "conversations", app_id, "withdraw").exit_code == 5
+    assert "approved" in admin.run("apps", "conversations", app_id, "approve").stdout
+    assert admin.json("apps", "conversations", app_id)["app"]["conversations"]["state"] == "approved"
+    assert "conversations:" not in admin.run("apps", "show", app_id).stdout
+    assert admin.run("apps", "uninstall", app_id, "--yes").exit_code == 0
+
+
 def test_app_is_disabled_enabled_and_uninstalled(admin: User, installed: dict[str, Any]) -> None:
     app_id = installed["app"]["id"]
     assert admin.json("apps", "disable", app_id)["app"]["enabled"] is False

@@ -55,6 +55,8 @@ def test_every_member_value_event_and_limit_is_in_the_reference(reference: Path)
         *words.WEBHOOK_MEMBERS,
         *words.HEADER_MEMBERS,
         *words.RETRY_MEMBERS,
+        *words.NOT_EVENTS,
+        *words.CONVERSATIONS,
         *words.ENGAGEMENT_MEMBERS,
         *words.ENTRY_POINTS,
         *words.VISITOR_BEHAVIORS,

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from switchbay.kit.jsonvalue import JsonValue
-from switchbay.manifest.public import CANONICAL_EVENTS, SERVER_FIELDS, Manifest, Options, check_value
+from switchbay.manifest.public import (
+    ALL_CONVERSATIONS,
+    CANONICAL_EVENTS,
+    SERVER_FIELDS,
+    Manifest,
+    Options,
+    check_value,
+)
 from switchbay.webhooks.public import Endpoint
 
 MASK: Final = "***"
@@ -65,6 +72,11 @@ def endpoints(document: Mapping[str, JsonValue]) -> tuple[Endpoint, ...]:
 def retention_time(document: Mapping[str, JsonValue]) -> int:
     """How long undelivered events are kept, in seconds; 0 for none."""
     return _integer(_object(_webhooks(document).get("retry")).get("retention_time"))
+
+
+def asks_for_all_conversations(document: Mapping[str, JsonValue]) -> bool:
+    """Whether the app asks for the events of all conversations of the account."""
+    return _webhooks(document).get("conversations") == ALL_CONVERSATIONS
 
 
 def logo_uri(document: Mapping[str, JsonValue]) -> str | None:

@@ -7,6 +7,7 @@ import msgspec
 from pydantic import BaseModel, Field, JsonValue
 
 from switchbay.apps import documents
+from switchbay.apps.domain.conversations import AccessState, ConversationAccess
 from switchbay.apps.domain.installations import Installation
 from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.apps.store.logos import LogoState
@@ -62,6 +63,17 @@ class LogoOut(BaseModel):
     findings: list[dict[str, JsonValue]] = Field(default_factory=list)
 
 
+class ConversationsOut(BaseModel):
+    """Which conversations' events an app asks for, and gets."""
+
+    asked: str = Field(description="own or all.")
+    state: str | None = Field(description="Of a request for all: asked, approved, refused or withdrawn.")
+    asked_at: int | None = Field(description="Epoch milliseconds.")
+    decided_at: int | None = Field(description="Epoch milliseconds.")
+    decided_by: str | None = Field(description="Id of the user.")
+    reason: str | None = Field(description="In words, why it does not get what it asks for.")
+
+
 class AppOut(BaseModel):
     """An installed app."""
 
@@ -73,6 +85,7 @@ class AppOut(BaseModel):
     created_at: int = Field(description="Epoch milliseconds.")
     updated_at: int = Field(description="Epoch milliseconds.")
     events: list[str] = Field(description="Keys of the events that the app receives.")
+    conversations: ConversationsOut
     secrets: list[SecretOut]
     logo: LogoOut
     manifest: dict[str, JsonValue] = Field(description="The normalised manifest; header values are masked.")
@@ -193,6 +206,7 @@ class HealthOut(BaseModel):
     enabled: bool
     logo: LogoOut
     webhooks: WebhooksHealthOut | None = Field(description="null for an app that is not known to deliveries.")
+    conversations: ConversationsOut
     secrets: list[SecretOut]
     rotation_ends_at: int | None = Field(description="When the previous secret ends; epoch milliseconds.")
     findings: list[dict[str, JsonValue]] = Field(description="What a check of the installed manifest finds today.")
@@ -211,6 +225,7 @@ def app_out(app: Installation, logo: LogoState | None, options: Options, now: in
         created_at=app.created_at,
         updated_at=app.updated_at,
         events=[endpoint.event_key for endpoint in documents.endpoints(document)],
+        conversations=conversations_out(app.access),
         secrets=secrets_out(app.secrets, now),
         logo=logo_out(app, logo, options),
         manifest=_json(redact(document)),
@@ -237,6 +252,27 @@ def secrets_out(secrets: Sequence[ClientSecret], now: int) -> list[SecretOut]:
         for secret in secrets
         if secret.is_valid(now)
     ]
+
+
+_NOT_APPROVED = {
+    AccessState.ASKED: "asks for all conversations, not approved",
+    AccessState.REFUSED: "asks for all conversations, refused",
+    AccessState.WITHDRAWN: "asks for all conversations, the approval was withdrawn",
+}
+
+
+def conversations_out(access: ConversationAccess | None) -> ConversationsOut:
+    """Which conversations an app asks for, and what was decided."""
+    if access is None:
+        return ConversationsOut(asked="own", state=None, asked_at=None, decided_at=None, decided_by=None, reason=None)
+    return ConversationsOut(
+        asked="all",
+        state=access.state.value,
+        asked_at=access.asked_at,
+        decided_at=access.decided_at,
+        decided_by=access.decided_by,
+        reason=_NOT_APPROVED.get(access.state),
+    )
 
 
 def logo_out(app: Installation, logo: LogoState | None, options: Options) -> LogoOut:
@@ -283,6 +319,8 @@ def health_out(
 ) -> HealthOut:
     """An app's health by today's rules."""
     findings = check_value(dict(app.document), options).issues
+    if app.access is not None and app.access.is_approved:
+        findings = tuple(finding for finding in findings if finding.code != "approval_needed")
     shown_logo = logo_out(app, logo, options)
     states = {_worst(findings), shown_logo.state}
     if webhooks is not None and (webhooks.gone or webhooks.next_attempt_at is not None):
@@ -295,6 +333,7 @@ def health_out(
         enabled=app.enabled,
         logo=shown_logo,
         webhooks=shown_webhooks,
+        conversations=conversations_out(app.access),
         secrets=secrets_out(app.secrets, now),
         rotation_ends_at=max(
             (

@@ -67,6 +67,7 @@ class Owner:
     """An installed app as this room sees it: where its events go and what signs them.
 
     ``retention_time`` is in seconds, 0 for none. ``other_secret`` is the second secret while a rotation lasts.
+    ``hears_all`` says that it is told of every conversation of the account, not only of its own.
     """
 
     account_id: str
@@ -77,6 +78,7 @@ class Owner:
     retention_time: int
     signing_secret: Secret
     other_secret: Secret | None
+    hears_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

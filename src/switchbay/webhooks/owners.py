@@ -129,6 +129,7 @@ def _seal(vault: Vault, owner: Owner) -> store.OwnerRow:
         vault.seal(owner.signing_secret, _context(account_id, owner_id, "signing_secret")),
         None if other is None else vault.seal(other, _context(account_id, owner_id, "other_secret")),
         tuple(endpoints.values()),
+        hears_all=owner.hears_all,
     )
 
 

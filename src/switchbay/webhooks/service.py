@@ -1,6 +1,7 @@
 """The webhooks room's service: publishing inside other rooms' transactions, delivering, and showing what happened."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from switchbay.accounts.public import Actor, record_audit
 from switchbay.infra.db import Database, Tx
@@ -118,9 +119,10 @@ class Webhooks:
     async def publish(self, tx: Tx, notifications: Sequence[Notification]) -> None:
         """Store a pending delivery for each notification that its owner subscribes to, in the caller's transaction.
 
-        Notifications of one lane keep their order. They are sent once the transaction has committed.
+        Owners that hear all conversations of the account are told, too, each in lanes of its own. Notifications of one
+        lane keep their order. They are sent once the transaction has committed.
         """
-        wanted = await self._subscribed(tx, notifications)
+        wanted = await self._told(tx, notifications)
         if wanted:
             await self._append(tx, wanted)
 
@@ -160,20 +162,21 @@ class Webhooks:
             tx.on_commit(lambda: self.dispatcher.accept(handoffs))
         return made
 
-    async def _subscribed(self, tx: Tx, notifications: Sequence[Notification]) -> list[Notification]:
+    async def _told(self, tx: Tx, notifications: Sequence[Notification]) -> list[Notification]:
         owner_ids: dict[str, dict[str, None]] = {}
         for each in notifications:
             owner_ids.setdefault(each.account_id, {})[each.owner_id] = None
-        pairs = {
-            (account_id, *pair)
-            for account_id, ids in owner_ids.items()
-            for pair in await owners.subscriptions(tx, account_id, tuple(ids))
+        audiences = {
+            account_id: await owners.audience(tx, account_id, tuple(ids)) for account_id, ids in owner_ids.items()
         }
-        return [
-            each
-            for each in notifications
-            if (each.account_id, each.owner_id, canonical_event_key(each.event_key)) in pairs
-        ]
+        told: list[Notification] = []
+        for each in notifications:
+            audience, key = audiences[each.account_id], canonical_event_key(each.event_key)
+            if (each.owner_id, key) in audience.pairs:
+                told.append(each)
+            hearing = audience.hearing.get(key, ())
+            told.extend(replace(each, owner_id=owner_id) for owner_id in hearing if owner_id != each.owner_id)
+        return told
 
     def _pending(self, notification: Notification, position: int) -> Pending:
         return Pending(
@@ -196,7 +199,8 @@ class Webhooks:
         event = Notification(account_id, owner_id, lane, event_key, body, now, Mark(Origin.TEST))
 
         async def work(tx: Tx) -> str:
-            if not await self._subscribed(tx, [event]):
+            pair = (owner_id, canonical_event_key(event_key))
+            if pair not in await owners.subscriptions(tx, account_id, [owner_id]):
                 raise errors.event_not_subscribed(event_key)
             [made] = await self._append(tx, [event])
             await record_audit(

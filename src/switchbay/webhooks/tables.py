@@ -8,9 +8,9 @@ An owner's gate is closed while its events are held. A held lane has ``wake_at``
 ``expires_at`` is when the first of its events is to be given up, and stays until the lane has sent all that was stored.
 ``gate_at`` is when a gate's timer goes off, ``gate_next`` when the endpoint is tried again, by the lane ``gate_lane``.
 Lanes of an owner that is disabled are held, too, whatever its gate; ``disabled_at`` is since when. ``hears_all`` says
-that it is told of every conversation of the account.
+that it is told of every conversation of the account now, which one that is disabled is not.
 
-The indexes are partial so that the many delivered rows cost them nothing.
+The indexes of what grows are partial so that the many delivered rows cost them nothing.
 
 On PostgreSQL the log (deliveries and attempts) is partitioned by the delivery's id, which sorts by time, so that what
 is old goes as a whole table and what is new is found among little; ``RANGE_KEY`` names that column to the database.
@@ -46,13 +46,7 @@ owners = sa.Table(
     sa.Column("hears_all", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sqlite_with_rowid=False,
 )
-sa.Index(
-    "ix_webhook_owners_hears_all",
-    owners.c.account_id,
-    owners.c.owner_id,
-    sqlite_where=sa.text("hears_all"),
-    postgresql_where=sa.text("hears_all"),
-)
+sa.Index("ix_webhook_owners_hears_all", owners.c.account_id, owners.c.hears_all, owners.c.owner_id)
 sa.Index(
     "ix_webhook_owners_gate_at",
     owners.c.gate_at,

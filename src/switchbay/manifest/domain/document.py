@@ -52,7 +52,7 @@ ENGAGEMENT: Final = Record(
 )
 CAPABILITIES: Final = Record(
     members={
-        "webhooks": Webhooks(WEBHOOK, RETRY),
+        "webhooks": Webhooks(WEBHOOK, {"retry": RETRY, "conversations": Word(words.CONVERSATIONS)}),
         "engagement": ENGAGEMENT,
         "broadcast": Kept("the capability broadcast is kept and has no effect"),
     },

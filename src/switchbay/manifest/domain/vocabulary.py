@@ -86,6 +86,11 @@ CAPABILITIES: Final = ("webhooks", "engagement", "broadcast")
 WEBHOOK_MEMBERS: Final = ("endpoint", "max_retries", "headers")
 HEADER_MEMBERS: Final = ("header_name", "header_value")
 RETRY_MEMBERS: Final = ("retention_time",)
+OWN_CONVERSATIONS: Final = "own"
+ALL_CONVERSATIONS: Final = "all"
+CONVERSATIONS: Final = (OWN_CONVERSATIONS, ALL_CONVERSATIONS)  # ours
+NOT_EVENTS: Final = ("retry", "conversations")
+"""The members of ``webhooks`` that are no events; the second one is ours."""
 
 ENTRY_POINTS: Final = ("section", "url")
 VISITOR_BEHAVIORS: Final = (

@@ -122,14 +122,7 @@ def _add_choices_of_apps() -> None:
     op.add_column("webhook_owners", sa.Column("disabled_at", sa.BigInteger))
     op.add_column("webhook_owners", sa.Column("ordering", sa.Text, nullable=False, server_default="strict"))
     op.add_column("webhook_owners", sa.Column("hears_all", sa.Boolean, nullable=False, server_default=sa.text("false")))
-    hears_all = sa.text("hears_all")
-    op.create_index(
-        "ix_webhook_owners_hears_all",
-        "webhook_owners",
-        ["account_id", "owner_id"],
-        sqlite_where=hears_all,
-        postgresql_where=hears_all,
-    )
+    op.create_index("ix_webhook_owners_hears_all", "webhook_owners", ["account_id", "hears_all", "owner_id"])
     op.add_column("webhook_deliveries", sa.Column("conversation", sa.Text))
     op.create_table(
         "app_conversation_access",

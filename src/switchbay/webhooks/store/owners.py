@@ -29,7 +29,15 @@ _put_owner = _insert_owner.on_conflict_do_update(
     index_elements=_KEY,
     set_={
         name: _insert_owner.excluded[name]
-        for name in ("client_id", "enabled", "retention_time", "signing_secret", "other_secret", "updated_at")
+        for name in (
+            "client_id",
+            "enabled",
+            "retention_time",
+            "signing_secret",
+            "other_secret",
+            "updated_at",
+            "hears_all",
+        )
     }
     | {
         # The app has changed: what is held is looked at at once.
@@ -121,6 +129,19 @@ _select_subscriptions = (
         endpoints.c.disabled_at.is_(None),
     )
 )
+# Those that hear the whole account beside it: a look into an index, where nearly every account has none.
+_hearing = sa.select(owners.c.owner_id).where(
+    owners.c.account_id == sa.bindparam("account_id"),
+    owners.c.hears_all.is_(sa.true()),
+)
+_select_audience = sa.union_all(
+    _select_subscriptions.add_columns(sa.literal_column("0")),
+    sa.select(endpoints.c.owner_id, endpoints.c.event_key, sa.literal_column("1")).where(
+        endpoints.c.account_id == sa.bindparam("account_id"),
+        endpoints.c.owner_id.in_(_hearing),
+        endpoints.c.disabled_at.is_(None),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +173,7 @@ class OwnerRow:
     gate_since: int = 0
     gate_next: int | None = None
     rate_limit: int | None = None
+    hears_all: bool = False
 
 
 async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
@@ -178,7 +200,7 @@ async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
             "gate_lane": None,
             "disabled_at": None if row.enabled else now,
             "ordering": "strict",
-            "hears_all": False,
+            "hears_all": row.hears_all and row.enabled,
         },
     )
     await tx.execute(_delete_endpoints, {"account_id": row.account_id, "owner_id": row.owner_id})
@@ -260,6 +282,7 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
         row["gate_since"],
         row["gate_next"],
         row["rate_limit"],
+        bool(row["hears_all"]),
     )
 
 
@@ -267,3 +290,22 @@ async def subscriptions(tx: Tx, account_id: str, owner_ids: Sequence[str]) -> se
     """The pairs of owner and event key that are to be told, of enabled owners."""
     rows = await tx.fetch(_select_subscriptions, {"account_id": account_id, "owner_ids": owner_ids})
     return {(row[0], row[1]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told: the pairs of owner and event key, and by event key the owners that hear all conversations."""
+
+    pairs: set[tuple[str, str]]
+    hearing: dict[str, list[str]]
+
+
+async def audience(tx: Tx, account_id: str, owner_ids: Sequence[str]) -> Audience:
+    """Whom events of these owners' conversations are told to, as it is in this transaction, never as it was before."""
+    found = Audience(set(), {})
+    for row in await tx.fetch(_select_audience, {"account_id": account_id, "owner_ids": owner_ids}):
+        if row[2]:
+            found.hearing.setdefault(row[1], []).append(row[0])
+        else:
+            found.pairs.add((row[0], row[1]))
+    return found

@@ -106,6 +106,8 @@ def show(
         again = webhooks.get("next_attempt_at")
         facts = [f"{webhooks.get('state')} since {when(webhooks.get('since'))}"]
         typer.echo(plain(f"webhooks {', '.join([*facts, *([f'tried again {when(again)}'] if again else [])])}"))
+    if reason := mapping(health.get("conversations")).get("reason"):
+        typer.echo(plain(f"conversations: {reason}"))
     for gone in objects(webhooks.get("gone")):
         typer.echo(plain(f"webhook {gone.get('event')}: answered 410 {when(gone.get('since'))}, disabled"))
     for ending in objects(webhooks.get("client_certificates")):

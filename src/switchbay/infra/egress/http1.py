@@ -20,6 +20,7 @@ _VERSIONS = frozenset({"1.1", "1.0"})
 _FIRST_INTERIM = 100
 _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
+_CODING = b"transfer-encoding"
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class Connection(asyncio.Protocol):
         self._done: asyncio.Future[Reply] | None = None
         self._body_limit = 0
         self._head_done = False
+        self._is_chunked = False
         self._time: Callable[[], float] = asyncio.get_running_loop().time
         self._open = False
         self._keep = False
@@ -68,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._reply = Reply()
         self._body_limit = body_limit
         self._head_done = False
+        self._is_chunked = False
         self._keep = False
         self._done = asyncio.get_running_loop().create_future()
         done = self._done
@@ -117,7 +120,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._finish("protocol", "the server switched protocols")
         except httptools.HttpParserError as error:
-            # Callbacks that have already ended the exchange make the parser stop as well.
+            if self._done is None:
+                self.abort()  # what follows the response is no HTTP
             self._finish("protocol", str(error) or type(error).__name__)
 
     def _feed_within_limits(self, data: bytes) -> None:
@@ -169,11 +173,16 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which is not kept."""
-        if self._head_done:
+        if self._head_done or self._done is None:
             return
         if len(self._reply.headers) >= _MAX_HEADERS:
             self._finish("response_head_too_large", f"more than {_MAX_HEADERS} headers")
             return
+        if len(name) == len(_CODING) and name.lower() == _CODING:
+            if self._is_chunked or value.lower() != b"chunked":
+                self._finish("protocol", "a Transfer-Encoding that was not asked for")  # RFC 9112 §7.4
+                return
+            self._is_chunked = True
         self._reply.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -187,6 +196,7 @@ class Connection(asyncio.Protocol):
             self._finish("protocol", "the server switched protocols")
         elif status < _FIRST_FINAL:
             self._reply.headers.clear()
+            self._is_chunked = False
         else:
             self._reply.status = status
             self._head_done = True
@@ -212,6 +222,8 @@ class Connection(asyncio.Protocol):
         done, self._done = self._done, None
         if done is None:
             return
+        if not self._head_done:
+            self._reply.headers.clear()  # which of them are known by now is chance
         self._reply.failure = failure
         self._reply.detail = detail
         if not done.done():

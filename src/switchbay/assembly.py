@@ -33,7 +33,7 @@ from switchbay.messaging.public import Limits, Messaging
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
-from switchbay.webhooks import client_certificates_admin, signing_admin
+from switchbay.webhooks import client_certificates_admin, health_admin, signing_admin
 from switchbay.webhooks.public import Webhooks
 
 MANAGEMENT = "/switchbay/v1"
@@ -200,6 +200,7 @@ def _management(
         webhooks_admin.router(webhooks, accounts),
         signing_admin.router(webhooks, accounts),
         client_certificates_admin.router(webhooks, accounts),
+        health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
     ):

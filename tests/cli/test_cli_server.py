@@ -486,6 +486,31 @@ def test_keys_are_listed_and_replaced(admin: User, agent: User) -> None:
     )
 
 
+def test_health_of_webhooks_is_shown_and_their_rate_limited(
+    admin: User, agent: User, installed: dict[str, Any]
+) -> None:
+    app_id = installed["app"]["id"]
+    report = admin.json("apps", "webhooks-health", app_id)
+    assert (report["state"], report["requests_per_second"]) == ("healthy", None)
+    assert [endpoint["reason"] for endpoint in report["endpoints"]] == ["it was not called in the last 24 hours"]
+    assert admin.json("apps", "webhooks-limit", app_id, "20")["requests_per_second"] == 20
+    assert "20 requests a second from each node" in admin.run("apps", "webhooks-health", app_id).stdout
+    assert admin.run("apps", "webhooks-limit", app_id, "many").exit_code == 1
+    assert agent.run("apps", "webhooks-limit", app_id, "none").exit_code == 3
+    assert admin.json("apps", "webhooks-limit", app_id, "none")["requests_per_second"] is None
+    assert admin.run("apps", "webhooks-enable", app_id).exit_code == 0
+
+
+def test_operational_webhooks_are_added_listed_and_removed(admin: User, agent: User) -> None:
+    made = admin.json("operational", "add", "https://ops.example.com/hook")
+    assert agent.run("operational", "list").exit_code == 3
+    assert admin.json("operational", "list")["items"] == [{name: made[name] for name in ("id", "url", "created_at")}]
+    assert made["secret"] not in admin.run("operational", "list").stdout
+    assert admin.run("operational", "remove", made["id"]).exit_code != 0  # nobody can be asked
+    assert admin.json("operational", "remove", made["id"], "--yes") == {"removed": made["id"]}
+    assert admin.run("operational", "remove", made["id"], "--yes").exit_code == 4
+
+
 def test_policy_is_shown_and_changed(admin: User, agent: User) -> None:
     before = admin.json("oauth", "show")
     assert agent.run("oauth", "set", "--implicit").exit_code == 3

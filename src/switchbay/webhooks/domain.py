@@ -35,6 +35,7 @@ class Reason(StrEnum):
     RETRIES_EXHAUSTED = "retries_exhausted"
     RETENTION_EXPIRED = "retention_expired"
     ENDPOINT_GONE = "endpoint_gone"
+    ENDPOINT_DISABLED = "endpoint_disabled"
     APP_DISABLED = "app_disabled"
     APP_REMOVED = "app_removed"
     ENDPOINT_REMOVED = "endpoint_removed"

@@ -44,6 +44,23 @@ def replays_too_many(most: int) -> AppError:
     )
 
 
+def operational_webhook_unknown() -> AppError:
+    """No operational webhook of this account has this id."""
+    return AppError(
+        Kind.NOT_FOUND, "operational_webhook_unknown", "This account has no operational webhook with this id."
+    )
+
+
+def operational_webhooks_too_many(most: int) -> AppError:
+    """The account has as many operational webhooks as it may have."""
+    return AppError(
+        Kind.CONFLICT,
+        "operational_webhooks_too_many",
+        "This account has too many operational webhooks.",
+        {"most": most},
+    )
+
+
 def cursor_invalid() -> AppError:
     """A cursor that no answer of this list contained."""
     return AppError(Kind.INVALID, "cursor_invalid", "The cursor is not one that this list gave out.")

@@ -9,6 +9,7 @@ GATES_CLOSED = Counter("switchbay_webhook_gates_closed", "Gates that were closed
 LOST_LANES = Counter("switchbay_webhook_lost_lanes", "Results ignored because another node had taken the lane over.")
 BREAKERS_OPENED = Counter("switchbay_webhook_breakers_opened", "Times that a breaker opened, a failed probe included.")
 RATE_DELAYED = Counter("switchbay_webhook_rate_delayed", "Times that a delivery waited for its endpoint's rate limit.")
+ENDPOINT_CHANGES = Counter("switchbay_webhook_endpoint_changes", "Endpoints that changed their state.", ["state"])
 SWEPT_LANES = Counter("switchbay_webhook_swept_lanes", "Lanes taken over by the sweep after a crash, a wait or a stop.")
 REQUEST_SECONDS = Histogram(
     "switchbay_webhook_request_seconds",

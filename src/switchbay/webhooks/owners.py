@@ -151,7 +151,7 @@ def _check(endpoint: Endpoint) -> None:
 class SendEndpoint:
     """An endpoint ready for sending: the headers are those that are really sent.
 
-    ``is_gone`` says that it told us not to call again, ``certificate_id`` which client certificate it is shown.
+    ``disabled`` says why it is called no more, if it is not, ``certificate_id`` which client certificate it is shown.
     """
 
     url: str
@@ -159,7 +159,7 @@ class SendEndpoint:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     max_retries: int
     is_exempt: bool = False
-    is_gone: bool = False
+    disabled: Reason | None = None
     certificate_id: str | None = None
 
 
@@ -198,7 +198,7 @@ def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
                 ),
                 each.max_retries,
                 each.is_exempt,
-                each.disabled_at is not None,
+                _why_disabled(each),
                 each.certificate_id,
             )
             for each in row.endpoints
@@ -209,6 +209,12 @@ def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
         row.gate == GateState.FAILED,
         row.rate_limit,
     )
+
+
+def _why_disabled(row: store.EndpointRow) -> Reason | None:
+    if row.disabled_at is None:
+        return None
+    return Reason.ENDPOINT_GONE if row.disabled_reason is None else Reason.ENDPOINT_DISABLED
 
 
 class OwnerCache:

@@ -1,16 +1,21 @@
 """The webhooks room's service: publishing inside other rooms' transactions, delivering, and showing what happened."""
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 from switchbay.accounts.public import Actor, record_audit
-from switchbay.infra.db import Database, Tx
+from switchbay.infra.db import Database, DatabaseUnavailable, Tx
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
 from switchbay.webhooks.client_certificates import ClientCertificates
 from switchbay.webhooks.domain import Mark, Notification, Origin, Pace, Pending, canonical_event_key
+from switchbay.webhooks.health_report import EndpointCare
+from switchbay.webhooks.health_watch import HealthWatch
+from switchbay.webhooks.operational import Operational
 from switchbay.webhooks.owners import OwnerCache
 from switchbay.webhooks.replaying import Replays
 from switchbay.webhooks.retaining import Retaining
@@ -23,6 +28,7 @@ from switchbay.webhooks.workers.background import Background
 from switchbay.webhooks.workers.sender import AccountSettings, Sender
 
 _MOST_LANES = 20_000
+_BETWEEN_HEALTH_STEPS = 5.0
 _GRACE_SECONDS = 2.0
 _BETWEEN_REPLAY_STEPS = 0.05
 """Seconds, so that what happens now is not held up by what is sent again."""
@@ -75,6 +81,9 @@ class Webhooks:
         self._node = randomness.token(8)
         self.signing_keys = SigningKeys(db, clock, randomness, vault)
         self.client_certificates = ClientCertificates(db, clock, randomness, vault, egress)
+        self.operational = Operational(db, clock, randomness, vault, self.publish)
+        self.care = EndpointCare(db, clock)
+        self.watch = HealthWatch(db, clock, self._node, accounts, self.operational.announce)
         self.dispatcher = Dispatcher(
             db,
             clock,
@@ -82,6 +91,8 @@ class Webhooks:
             OwnerCache(db, vault, clock),
             Sender(clock, egress, accounts, self.signing_keys, self.client_certificates, self._pace),
             self._pace,
+            observer=self.watch,
+            announce=self.operational.announce,
         )
         self.replays = Replays(db, clock, randomness, self._append)
         self.retaining = Retaining(db, clock, log_seconds)
@@ -91,6 +102,12 @@ class Webhooks:
                 self.replays.step_once,
                 busy_seconds=_BETWEEN_REPLAY_STEPS,
                 idle_seconds=sweep_seconds,
+            ),
+            Background(
+                "webhooks-health",
+                self.watch.flush_once,
+                busy_seconds=_BETWEEN_HEALTH_STEPS,
+                idle_seconds=_BETWEEN_HEALTH_STEPS,
             ),
             Background(
                 "webhooks-log",
@@ -113,6 +130,9 @@ class Webhooks:
         for each in self._background:
             await each.stop()
         await self.dispatcher.stop(self._pace.connect_seconds + self._pace.response_seconds + _GRACE_SECONDS)
+        with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await self.watch.flush_once()
 
     # Publishing
 

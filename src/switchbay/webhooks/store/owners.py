@@ -155,6 +155,7 @@ class EndpointRow:
     is_exempt: bool = False
     disabled_at: int | None = None
     certificate_id: str | None = None
+    disabled_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +246,13 @@ async def cancel_pending(tx: Tx, account_id: str, owner_id: str, reason: Reason,
 
 async def disable_endpoint(
     tx: Tx, account_id: str, owner_id: str, event_key: str, url: str, *, started_at: int, now: int
-) -> None:
-    """Call an endpoint no more that said it is gone, unless the app has changed since the call began."""
+) -> bool:
+    """Call an endpoint no more that said it is gone, unless the app has changed since the call began.
+
+    Tells whether it was called until now.
+    """
     key = {"account": account_id, "owner": owner_id, "key": event_key, "called": url}
-    await tx.execute(_disable_endpoint, {**key, "started_at": started_at, "now": now})
+    return await tx.execute(_disable_endpoint, {**key, "started_at": started_at, "now": now}) > 0
 
 
 async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
@@ -275,6 +279,7 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
                 bool(each["is_exempt"]),
                 each["disabled_at"],
                 each["certificate_id"],
+                each["disabled_reason"],
             )
             for each in found
         ),

@@ -25,8 +25,9 @@ from switchbay.webhooks.workers.alarms import Alarms
 from switchbay.webhooks.workers.gates import Gates, Step
 from switchbay.webhooks.workers.lane import Handoff, Lane, Memory, State
 from switchbay.webhooks.workers.ledger import Ledger
+from switchbay.webhooks.workers.observer import Observer
 from switchbay.webhooks.workers.reader import Reader
-from switchbay.webhooks.workers.recorder import Fate, Recorder, Result
+from switchbay.webhooks.workers.recorder import Announce, Fate, Recorder, Result
 from switchbay.webhooks.workers.sender import Sender
 from switchbay.webhooks.workers.sending import Sending
 
@@ -44,7 +45,18 @@ _log = structlog.get_logger("webhooks")
 class Dispatcher:
     """Everything that one node does about deliveries."""
 
-    def __init__(self, db: Database, clock: Clock, node: str, owners: OwnerCache, sender: Sender, pace: Pace) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        node: str,
+        owners: OwnerCache,
+        sender: Sender,
+        pace: Pace,
+        *,
+        observer: Observer,
+        announce: Announce,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._node = node
@@ -54,10 +66,12 @@ class Dispatcher:
         self._memory = memory
         self._lanes: dict[LaneKey, Lane] = {}
         self._reader = Reader(db, memory, self.free)
-        self._recorder = Recorder(db, self._recorded, self._moved)
+        self._recorder = Recorder(db, self._recorded, self._moved, announce)
         self._ledger = Ledger(self._recorder, clock, pace, self._lanes)
         self._alarms = Alarms(clock)
-        self._sending = Sending(self, self._ledger, clock, owners, sender, pace, alarm=self._alarms.call)
+        self._sending = Sending(
+            self, self._ledger, clock, owners, sender, pace, alarm=self._alarms.call, observer=observer
+        )
         self._gates = Gates(
             db,
             clock,

@@ -26,6 +26,7 @@ Alarm = Callable[[int, Callable[[], None]], None]
 Holds = Callable[[Lane, int], bool]
 Free = Callable[[Lane], None]
 Leave = Callable[[Lane, int], bool]
+Paused = Callable[[DoorKey, int | None], None]
 
 
 class _Door:
@@ -62,15 +63,22 @@ class _Door:
 
 
 class Doors:
-    """The doors of a node. ``leave`` has a lane leave this node's memory until a time, if that is crowded."""
+    """The doors of a node.
 
-    def __init__(self, clock: Clock, pace: Pace, *, alarm: Alarm, holds: Holds, free: Free, leave: Leave) -> None:
+    ``leave`` has a lane leave this node's memory until a time, if that is crowded; ``paused`` hears until when a
+    breaker is open, and None when it closes.
+    """
+
+    def __init__(
+        self, clock: Clock, pace: Pace, *, alarm: Alarm, holds: Holds, free: Free, leave: Leave, paused: Paused
+    ) -> None:
         self._clock = clock
         self._pace = pace
         self._alarm = alarm
         self._holds = holds
         self._free = free
         self._leave = leave
+        self._paused = paused
         self._doors: dict[DoorKey, _Door] = {}
 
     def __bool__(self) -> bool:
@@ -188,6 +196,7 @@ class Doors:
         door.failures = door.openings = 0
         if door.shut_until is not None:
             door.shut_until = door.prober = None
+            self._paused(key, None)
             self._set_alarm(key, door, self._clock.now_ms())
         self._forget(key, door)
 
@@ -206,6 +215,7 @@ class Doors:
         now = self._clock.now_ms()
         door.shut_until = now + breaker_pause(door.openings, self._pace.breaker_ms)
         metrics.BREAKERS_OPENED.inc()
+        self._paused(key, door.shut_until)
         if door.waiting:
             self._set_alarm(key, door, door.shut_until)
 

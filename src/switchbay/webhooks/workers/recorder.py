@@ -6,7 +6,7 @@ written again and again: a result is never dropped while the process lives.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -15,6 +15,7 @@ import structlog
 from switchbay.infra.db import Database, DatabaseUnavailable, Tx
 from switchbay.webhooks import metrics
 from switchbay.webhooks.domain import (
+    GONE,
     AttemptOutcome,
     Gate,
     Pending,
@@ -23,6 +24,7 @@ from switchbay.webhooks.domain import (
     gate_after_failure,
     gate_after_success,
 )
+from switchbay.webhooks.operational import Change, Notice
 from switchbay.webhooks.store import deliveries, gates, lanes, owners
 from switchbay.webhooks.store.gates import OwnerGate
 from switchbay.webhooks.store.lanes import LaneKey, OwnerKey
@@ -102,14 +104,15 @@ class Written:
     gates: dict[OwnerKey, Gate] = field(default_factory=dict)
 
 
+Announce = Callable[[Tx, Notice], Awaitable[None]]
 Recorded = Callable[[Result, Fate], None]
 Moved = Callable[[OwnerKey, Gate], None]
 
 
-async def write(tx: Tx, results: Sequence[Result]) -> Written:
+async def write(tx: Tx, results: Sequence[Result], announce: Announce) -> Written:
     """Write results of different lanes; those whose fence no longer holds leave no trace but their news of a gate."""
     moved = await _move_gates(tx, results)
-    await _disable_gone(tx, results)
+    gone = await _disable_gone(tx, results)
     parked = {
         each.key: each.held_until
         for each in results
@@ -137,6 +140,8 @@ async def write(tx: Tx, results: Sequence[Result]) -> Written:
         ],
     )
     await deliveries.insert_attempts(tx, [each.attempt for each in ours if each.attempt is not None])
+    for notice in gone:
+        await announce(tx, notice)
     return Written(fates, {key: owner.gate for key, owner in moved.items()})
 
 
@@ -165,12 +170,18 @@ def _after(gate: Gate, result: Result, news: News) -> Gate:
     return gate_after_failure(gate, lane=result.key[2], is_probe=news.is_probe, now=result.at, wait_ms=news.wait_ms)
 
 
-async def _disable_gone(tx: Tx, results: Sequence[Result]) -> None:
+async def _disable_gone(tx: Tx, results: Sequence[Result]) -> list[Notice]:
+    notices: list[Notice] = []
     for each in results:
         if each.gone is not None and each.delivery is not None and each.attempt is not None:
             account_id, owner_id, _ = each.key
             key, began = each.delivery.event_key, each.attempt.started_at
-            await owners.disable_endpoint(tx, account_id, owner_id, key, each.gone, started_at=began, now=each.at)
+            if await owners.disable_endpoint(tx, account_id, owner_id, key, each.gone, started_at=began, now=each.at):
+                reason = f"it answered {GONE}: it is gone"
+                notices.append(
+                    Notice(account_id, owner_id, each.gone, Change.DISABLED, "healthy", reason, each.at, key)
+                )
+    return notices
 
 
 async def _park(tx: Tx, results: Sequence[Result], fates: dict[LaneKey, Fate]) -> None:
@@ -194,7 +205,9 @@ def _ends(result: Result) -> bool:
     return result.next_attempt_at is None and result.held_until is None
 
 
-_LOSSES = frozenset({Reason.RETRIES_EXHAUSTED, Reason.RETENTION_EXPIRED, Reason.ENDPOINT_GONE})
+_LOSSES = frozenset(
+    {Reason.RETRIES_EXHAUSTED, Reason.RETENTION_EXPIRED, Reason.ENDPOINT_GONE, Reason.ENDPOINT_DISABLED}
+)
 
 
 def _finished(result: Result, delivery: Pending) -> deliveries.Finished:
@@ -209,8 +222,9 @@ def _finished(result: Result, delivery: Pending) -> deliveries.Finished:
 class Recorder:
     """The queue of results and the task that writes them."""
 
-    def __init__(self, db: Database, recorded: Recorded, moved: Moved) -> None:
+    def __init__(self, db: Database, recorded: Recorded, moved: Moved, announce: Announce) -> None:
         self._db = db
+        self._announce = announce
         self._recorded = recorded
         self._moved = moved
         self._queue: deque[Result] = deque()
@@ -262,7 +276,7 @@ class Recorder:
     async def _write_batch(self, batch: list[Result]) -> None:
         while True:
             try:
-                written = await self._db.write(lambda tx: write(tx, batch))
+                written = await self._db.write(lambda tx: write(tx, batch, self._announce))
             except DatabaseUnavailable as error:
                 _log.warning("results wait for the database", count=len(batch), reason=error.detail.get("reason"))
                 await asyncio.sleep(self._wait)

@@ -56,6 +56,11 @@ class SendingSettings(Protocol):
         """Whether retries by number wait while nobody seems to be there."""
         ...
 
+    @property
+    def disable_slow_webhooks(self) -> bool:
+        """Whether endpoints that stay slow are called no more."""
+        ...
+
 
 class AccountSettings(Protocol):
     """Where an account's settings come from: the accounts room, which remembers them."""
@@ -84,8 +89,8 @@ def endpoint_for(owner: SendOwner | None, delivery: Pending, now: int) -> SendEn
     endpoint = owner.endpoints.get(delivery.event_key)
     if endpoint is None:
         return Reason.ENDPOINT_REMOVED
-    if endpoint.is_gone:
-        return Reason.ENDPOINT_GONE
+    if endpoint.disabled is not None:
+        return endpoint.disabled
     if owner.retention_ms and delivery.created_at + owner.retention_ms <= now:
         return Reason.RETENTION_EXPIRED
     return endpoint

@@ -12,6 +12,7 @@ from switchbay.webhooks.owners import OwnerCache, SendOwner
 from switchbay.webhooks.workers.doors import Alarm, Doors
 from switchbay.webhooks.workers.lane import Lane, State
 from switchbay.webhooks.workers.ledger import Ledger
+from switchbay.webhooks.workers.observer import Observer
 from switchbay.webhooks.workers.recorder import News
 from switchbay.webhooks.workers.sender import Sender, endpoint_for
 from switchbay.webhooks.workers.slots import Origin, Slots
@@ -60,6 +61,7 @@ class Sending:
         pace: Pace,
         *,
         alarm: Alarm,
+        observer: Observer,
     ) -> None:
         self._holder = holder
         self._ledger = ledger
@@ -68,7 +70,16 @@ class Sending:
         self._sender = sender
         self._pace = pace
         self._slots: Slots[tuple[Lane, int]] = Slots(pace.in_flight)
-        self._doors = Doors(clock, pace, alarm=alarm, holds=holder.holds, free=holder.free, leave=ledger.leave)
+        self._observer = observer
+        self._doors = Doors(
+            clock,
+            pace,
+            alarm=alarm,
+            holds=holder.holds,
+            free=holder.free,
+            leave=ledger.leave,
+            paused=observer.paused,
+        )
 
     def queue(self, lane: Lane, delivery: Pending) -> None:
         """Have the current delivery of a lane sent when its turn comes."""
@@ -146,10 +157,12 @@ class Sending:
             return False
         is_probe = lane.is_probe
         attempted = await self._sender.attempt(lane.key[0], owner, endpoint, delivery, is_probe=is_probe)
+        door = (*lane.key[:2], endpoint.url)
+        self._observer.attempted(door, attempted.row)
         if attempted.trips:
-            self._doors.failed((*lane.key[:2], endpoint.url), lane)
+            self._doors.failed(door, lane)
         elif self._doors:
-            self._doors.answered((*lane.key[:2], endpoint.url), lane)
+            self._doors.answered(door, lane)
         record = self._ledger.record
         if not owner.retention_ms or attempted.verdict.reason is not None:
             record(lane, fence, delivery, attempted, gone=endpoint.url)

@@ -1,6 +1,15 @@
 """The commands ``apps …``: install and look after applications over the management API of a server."""
 
-from switchbay.cli.commands.apps import certificates, changing, conversations, credentials, reading, secrets, trying
+from switchbay.cli.commands.apps import (
+    certificates,
+    changing,
+    conversations,
+    credentials,
+    reading,
+    secrets,
+    trying,
+    webhooks,
+)
 from switchbay.cli.commands.apps.group import app, find_app
 
 __all__ = [
@@ -13,4 +22,5 @@ __all__ = [
     "reading",
     "secrets",
     "trying",
+    "webhooks",
 ]

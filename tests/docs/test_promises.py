@@ -31,6 +31,7 @@ _PROMISES = [
     "duplicate_ingest_same_key_gives_one_event",
     "database_outage_recovers_without_restart",
     "clock_jump_does_not_storm_retries",
+    "model_of_the_engine",
 ]
 
 

@@ -30,6 +30,7 @@ _PROMISES = [
     "replay_once_per_event_stable_paging_survives_restart",
     "duplicate_ingest_same_key_gives_one_event",
     "database_outage_recovers_without_restart",
+    "breaker_half_open_single_probe",
     "clock_jump_does_not_storm_retries",
     "model_of_the_engine",
 ]

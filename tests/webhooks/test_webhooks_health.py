@@ -1,10 +1,13 @@
 """How endpoints are doing: counted on every node, judged together, told with reasons in words."""
 
 import asyncio
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +27,7 @@ from switchbay.webhooks.health import (
     condition_in_words,
     digest,
     is_slow,
+    is_worth_storing,
     judged,
     reason_in_words,
     shown_url,
@@ -31,6 +35,7 @@ from switchbay.webhooks.health import (
 from switchbay.webhooks.health_report import render_report
 from switchbay.webhooks.public import Webhooks
 from switchbay.webhooks.store.deliveries import AttemptRow
+from switchbay.webhooks.tables import endpoint_states
 
 HEALTHY, FAILING, SLOW = EndpointState.HEALTHY, EndpointState.FAILING, EndpointState.SLOW
 
@@ -129,6 +134,28 @@ def test_news_that_could_not_be_told_are_told_with_later_ones() -> None:
     assert failed(3).then(failed(2, at=150)) == News(5, None, 150, "it answered 503")
     assert failed(3).then(News(1, 120, 130, "later")) == News(1, 120, 130, "later")
     assert News(2, 50, 60, "early").then(News(0, 90)) == News(0, 90, 60, "early")
+
+
+def test_a_breaker_is_open_until_the_node_whose_it_is_says_otherwise() -> None:
+    opened = judged(Condition(), News(1, None, 100, "why", paused_until=500), is_slow=None, now=1)
+    others = judged(opened, News(0, 150), is_slow=None, now=2)
+    closed = judged(others, News(0, 200, paused_until=0), is_slow=None, now=3)
+    assert [each.paused_until for each in (opened, others, closed)] == [500, 500, None]
+
+
+def test_a_success_after_a_success_is_stored_once_a_minute() -> None:
+    before = Condition(succeeded_at=1_000)
+    assert is_worth_storing(before, replace(before, succeeded_at=60_999)) is False
+    assert is_worth_storing(before, replace(before, succeeded_at=61_000)) is True
+    assert is_worth_storing(before, replace(before, succeeded_at=1_001, failures=1)) is True
+
+
+def test_every_documented_failure_has_its_words() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "reference" / "webhooks.md").read_text()
+    section = page.split("| failure |")[1].split("###")[0]
+    for failure in re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE):
+        assert "_" not in (reason := reason_in_words(None, failure) or "_")
+        assert reason != failure
 
 
 def test_reasons_are_words() -> None:
@@ -251,6 +278,41 @@ async def test_nothing_is_kept_for_longer_than_a_day(house: House, clock: Manual
         "it was not called in the last 24 hours",
     )
     assert house.webhooks.watch._watched == {}
+
+
+async def test_what_is_known_of_endpoints_that_are_well_or_not_called_is_forgotten(
+    house: House, clock: ManualClock
+) -> None:
+    async def known() -> list[str]:
+        statement = sa.select(endpoint_states.c.state)
+        return [row[0] for row in await house.db.read(lambda tx: tx.fetch(statement))]
+
+    await house.configure(owner_of(house.endpoint()))
+    saw(house, house.webhooks, 1, 20, status=500)
+    await house.webhooks.watch.flush_once()
+    clock.advance(seconds=86_400)
+    await house.webhooks.watch.flush_once()
+    assert await known() == ["healthy"]
+    clock.advance(seconds=601)
+    await house.webhooks.watch.flush_once()
+    assert await known() == []
+    saw(house, house.webhooks, 5, 20, status=500)
+    await house.webhooks.watch.flush_once()
+    clock.advance(seconds=7 * 86_400)
+    await house.webhooks.watch.flush_once()
+    assert await known() == ["failing"]
+    clock.advance(seconds=601)
+    await house.webhooks.watch.flush_once()
+    assert await known() == []
+
+
+async def test_nothing_is_known_of_an_app_that_was_removed(house: House) -> None:
+    await house.configure(owner_of(house.endpoint()))
+    saw(house, house.webhooks, 5, 20, status=500)
+    await house.webhooks.watch.flush_once()
+    await house.remove()
+    await house.configure(owner_of(house.endpoint()))
+    assert (await report(house))["state"] == "healthy"
 
 
 async def test_real_attempts_are_watched(house: House) -> None:

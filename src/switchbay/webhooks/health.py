@@ -80,13 +80,14 @@ def added(counts: Iterable[Counts]) -> Counts:
 
 
 class Counter:
-    """Counts that grow, of one minute."""
+    """Counts that grow, of one minute; ``told`` is how many of the requests have been written down."""
 
-    __slots__ = ("answers", "answers_ms", "failures", "latencies", "minute", "requests")
+    __slots__ = ("answers", "answers_ms", "failures", "latencies", "minute", "requests", "told")
 
     def __init__(self, minute: int) -> None:
         self.minute = minute
         self.requests = 0
+        self.told = 0
         self.failures = 0
         self.answers = 0
         self.answers_ms = 0
@@ -113,7 +114,10 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one node has seen of an endpoint since it last told: ``failures`` are those after the last success."""
+    """What one node has seen of an endpoint since it last told: ``failures`` are those after the last success.
+
+    ``paused_until`` is None where nothing has changed about its breaker, and 0 when that has closed.
+    """
 
     failures: int = 0
     succeeded_at: int | None = None
@@ -128,7 +132,7 @@ class News:
             later.succeeded_at or self.succeeded_at,
             later.failed_at or self.failed_at,
             later.failure if later.failed_at is not None else self.failure,
-            later.paused_until,
+            self.paused_until if later.paused_until is None else later.paused_until,
         )
 
 
@@ -171,7 +175,7 @@ def _merged(before: Condition, news: News) -> Condition:
         succeeded_at=succeeded_at,
         failed_at=_later(before.failed_at, news.failed_at),
         failure=news.failure if is_newer else before.failure,
-        paused_until=news.paused_until,
+        paused_until=before.paused_until if news.paused_until is None else news.paused_until or None,
     )
 
 
@@ -185,6 +189,13 @@ def judged(before: Condition, news: News, *, is_slow: bool | None, now: int) -> 
     else:
         state = EndpointState.SLOW if is_slow else EndpointState.HEALTHY
     return after if state is before.state else replace(after, state=state, since=now)
+
+
+def is_worth_storing(before: Condition, after: Condition) -> bool:
+    """Whether anything has changed; of a success after a success once a minute is enough."""
+    if replace(after, succeeded_at=before.succeeded_at) != before:
+        return True
+    return abs((after.succeeded_at or 0) - (before.succeeded_at or 0)) >= MINUTE_MS
 
 
 def is_slow(minutes: Sequence[Counts]) -> bool | None:

@@ -139,7 +139,6 @@ class EndpointCare:
 
         async def work(tx: Tx) -> None:
             enabled = await store.enable_all(tx, account_id, owner_id, now)
-            await store.forget_conditions(tx, account_id, owner_id)
             await self._changed(tx, account_id, owner_id, actor, "app.webhooks_enable", {"webhooks": enabled}, now)
 
         await self._db.write(work)

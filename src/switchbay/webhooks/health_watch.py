@@ -22,6 +22,7 @@ from switchbay.webhooks.health import (
     condition_in_words,
     digest,
     is_slow,
+    is_worth_storing,
     judged,
     reason_in_words,
 )
@@ -48,7 +49,6 @@ class _Watched:
     def __init__(self, minute: int) -> None:
         self.current = Counter(minute)
         self.minutes: list[Counter] = [self.current]
-        self.paused_until: int | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -57,6 +57,7 @@ class _Watched:
         self.succeeded_at: int | None = None
         self.failed_at: int | None = None
         self.failure: str | None = None
+        self.paused_until: int | None = None
         self.is_changed = False
 
     @property
@@ -69,7 +70,10 @@ class _Watched:
         all_news = told.then(self.news)
         self.failures, self.succeeded_at = all_news.failures, all_news.succeeded_at
         self.failed_at, self.failure = all_news.failed_at, all_news.failure
+        self.paused_until = all_news.paused_until
         self.is_changed = True
+        for each in self.minutes:
+            each.told = 0
 
     def at(self, minute: int) -> Counter:
         """The counter of a minute; of an earlier one, too, when the clock was set back."""
@@ -132,7 +136,7 @@ class HealthWatch:
         """Note until when a breaker is open."""
         watched = self._watched.get(key)
         if watched is not None:
-            watched.paused_until = until
+            watched.paused_until = until or 0
             watched.is_changed = True
 
     # Telling
@@ -149,7 +153,7 @@ class HealthWatch:
             self._give_back(told)
             raise
         if abs(now - self._forgotten_at) >= _FORGET_EVERY_MS:
-            await self._db.write(lambda tx: store.delete_before(tx, now // MINUTE_MS - KEPT_MINUTES))
+            await self._db.write(lambda tx: store.forget_old(tx, now, now // MINUTE_MS - KEPT_MINUTES))
             self._forgotten_at = now
         return bool(told)
 
@@ -176,9 +180,10 @@ class HealthWatch:
 
     def _told(self, key: DoorKey, watched: _Watched) -> _Told:
         known = (key[0], key[1], digest(key[2]))
-        rows = tuple(
-            MinuteRow(known, each.minute, self._node, each.counts) for each in watched.minutes if each.requests
-        )
+        changed = [each for each in watched.minutes if each.requests > each.told]
+        rows = tuple(MinuteRow(known, each.minute, self._node, each.counts) for each in changed)
+        for each in changed:
+            each.told = each.requests
         return _Told(known, key[2], watched.news, rows, watched.may_be_slow())
 
     def _give_back(self, told: Sequence[_Told]) -> None:
@@ -198,7 +203,7 @@ class HealthWatch:
                 continue  # nothing was ever wrong with it
             slow = await self._is_slow(tx, each, before, now)
             after = judged(before, each.news, is_slow=slow, now=now)
-            if after != before:
+            if is_worth_storing(before, after):
                 await store.put_condition(tx, each.key, after)
             if after.state is not before.state:
                 metrics.ENDPOINT_CHANGES.labels(after.state.value).inc()

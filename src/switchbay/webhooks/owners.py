@@ -29,6 +29,7 @@ from switchbay.webhooks.domain import (
 )
 from switchbay.webhooks.store import client_certificates, lanes
 from switchbay.webhooks.store import owners as store
+from switchbay.webhooks.store.health import forget_conditions
 
 _CACHE_SECONDS = 2.0
 _CACHE_SIZE = 2_000
@@ -48,6 +49,7 @@ async def set_owner(tx: Tx, vault: Vault, owner: Owner, now: int) -> None:
 
 async def remove_owner(tx: Tx, account_id: str, owner_id: str, now: int) -> None:
     """Forget an owner, in the caller's transaction; its pending deliveries are cancelled."""
+    await forget_conditions(tx, account_id, owner_id)
     await store.delete_owner(tx, account_id, owner_id)
     await store.cancel_pending(tx, account_id, owner_id, Reason.APP_REMOVED, now)
     await lanes.release_held(tx, account_id, owner_id, now)

@@ -17,6 +17,7 @@ EndpointKey = tuple[str, str, str]
 
 _latencies = msgspec.json.Decoder(tuple[int, ...])
 _FEW = 200
+_DAY_MS = 86_400_000
 
 _this = (
     health.c.account_id == sa.bindparam("account_id"),
@@ -64,6 +65,16 @@ _states_of_these = (
     )
     .order_by(endpoint_states.c.account_id, endpoint_states.c.owner_id, endpoint_states.c.endpoint)
     .with_for_update()
+)
+_forget_well = sa.delete(endpoint_states).where(
+    endpoint_states.c.state == EndpointState.HEALTHY.value,
+    endpoint_states.c.since < sa.bindparam("day_ago"),
+    sa.func.coalesce(endpoint_states.c.failed_at, sa.literal_column("0")) < sa.bindparam("day_ago"),
+)
+_forget_uncalled = sa.delete(endpoint_states).where(
+    endpoint_states.c.since < sa.bindparam("week_ago"),
+    sa.func.coalesce(endpoint_states.c.failed_at, sa.literal_column("0")) < sa.bindparam("week_ago"),
+    sa.func.coalesce(endpoint_states.c.succeeded_at, sa.literal_column("0")) < sa.bindparam("week_ago"),
 )
 _forget_owner = sa.delete(endpoint_states).where(
     endpoint_states.c.account_id == sa.bindparam("account_id"), endpoint_states.c.owner_id == sa.bindparam("owner_id")
@@ -161,9 +172,11 @@ async def minutes_of(tx: Tx, key: EndpointKey, since: int, until: int) -> list[C
     return [Counts(int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in await tx.fetch(_of_minutes, params)]
 
 
-async def delete_before(tx: Tx, minute: int) -> int:
-    """Forget the minutes before one; return how many rows those were."""
-    return await tx.execute(_delete_before, {"before": minute})
+async def forget_old(tx: Tx, now: int, minute: int) -> None:
+    """Forget the minutes before one, and what is known of endpoints that are well or are called no more."""
+    await tx.execute(_delete_before, {"before": minute})
+    await tx.execute(_forget_well, {"day_ago": now - _DAY_MS})
+    await tx.execute(_forget_uncalled, {"week_ago": now - 7 * _DAY_MS})
 
 
 async def begin_conditions(tx: Tx, keys: Sequence[EndpointKey]) -> None:
@@ -252,10 +265,10 @@ async def disable_address(
 
 
 async def enable_all(tx: Tx, account_id: str, owner_id: str, now: int) -> int:
-    """Call an owner's disabled endpoints again; return how many that were."""
-    enabled = await tx.execute(_enable, {"account": account_id, "owner": owner_id})
+    """Call an owner's disabled endpoints again, as if nothing were known of them; return how many that were."""
+    await forget_conditions(tx, account_id, owner_id)
     await tx.execute(_touch_owner, {"account": account_id, "owner": owner_id, "now": now})
-    return enabled
+    return await tx.execute(_enable, {"account": account_id, "owner": owner_id})
 
 
 async def set_rate_limit(tx: Tx, account_id: str, owner_id: str, most: int | None) -> bool:

@@ -31,8 +31,11 @@ class Ledger:
             self._recorder.put(Result(lane, lane.fence, now + self._pace.lease_ms, None, now))
 
     def leave(self, lane: Lane, until: int) -> bool:
-        """Have a lane that has to wait leave this node's memory, if half of what it may hold is there already."""
-        if 2 * len(self._lanes) <= self._pace.most_lanes:
+        """Have a lane that has to wait leave this node's memory, if half of what it may hold is there already.
+
+        One by which a closed gate is tried stays.
+        """
+        if lane.is_probe or 2 * len(self._lanes) <= self._pace.most_lanes:
             return False
         lane.state = State.RECORDING
         self._recorder.put(Result(lane, lane.fence, until, None, self._clock.now_ms(), leaves=True))

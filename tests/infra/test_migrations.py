@@ -98,3 +98,17 @@ async def test_two_nodes_that_start_together_migrate_once(tmp_path: Path) -> Non
 def test_every_table_begins_its_key_with_the_account(table: str) -> None:
     key = [column.name for column in metadata.tables[table].primary_key.columns]
     assert key[0] == "account_id"
+
+
+@pytest.mark.parametrize("table", sorted(metadata.tables))
+def test_what_is_unique_or_referred_to_is_so_within_an_account(table: str) -> None:
+    declared = metadata.tables[table]
+    for index in declared.indexes:
+        assert not index.unique or "account_id" in index.columns
+    for constraint in declared.constraints:
+        if isinstance(constraint, sa.UniqueConstraint):
+            assert "account_id" in constraint.columns
+        if isinstance(constraint, sa.ForeignKeyConstraint):
+            assert ("account_id", "account_id") in {
+                (element.parent.name, element.column.name) for element in constraint.elements
+            }

@@ -124,10 +124,11 @@ async def test_an_endpoint_behind_the_proxy_must_prove_its_name(authority: Autho
     assert (outcome.failure, outcome.address, receiver.requests) == ("tls", PUBLIC, [])
 
 
-async def test_the_next_address_is_tried_when_the_proxy_does_not_reach_one(
-    authority: Authority, receiver: Receiver, proxy: ForwardProxy
+@pytest.mark.parametrize(("status", "addresses"), [(502, [PUBLIC, "[2606:4700::1111]"]), (407, [PUBLIC])])
+async def test_the_next_address_is_tried_unless_the_proxy_does_not_admit_us(
+    authority: Authority, receiver: Receiver, proxy: ForwardProxy, status: int, addresses: list[str]
 ) -> None:
-    proxy.answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+    proxy.answer = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status
     egress = Egress(
         (),
         authority.ca_file,
@@ -138,8 +139,8 @@ async def test_the_next_address_is_tried_when_the_proxy_does_not_reach_one(
         "https://hook.example/", (), b"{}", connect_seconds=30, response_seconds=30, response_bytes=100
     )
     await egress.close()
-    assert proxy.asked == [f"CONNECT {PUBLIC}:443 HTTP/1.1", "CONNECT [2606:4700::1111]:443 HTTP/1.1"]
-    assert (outcome.failure, outcome.detail) == ("proxy", "the proxy answered 502")
+    assert proxy.asked == [f"CONNECT {address}:443 HTTP/1.1" for address in addresses]
+    assert (outcome.failure, outcome.detail) == ("proxy", f"the proxy answered {status}")
 
 
 # What may go wrong

@@ -1,19 +1,19 @@
 """Endpoints that ask who calls are shown the app's client certificate; it is checked when it is set."""
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509 import load_pem_x509_certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from fastapi import FastAPI
 
 from support.accounts_house import cheap_passwords
-from support.certs import Authority, make_authority
+from support.certs import Authority, Key, make_authority
 from support.receiver import Receiver
 from support.webhooks_house import ACCOUNT, APP, CHAT_STATE, CONTENT, OTHER_APP, House, owner_of
 from switchbay.accounts.public import OPERATOR, Accounts, AuditFilter, Role
@@ -69,6 +69,24 @@ async def test_an_endpoint_that_asks_is_shown_the_certificate(
     await house.publish(house.event("with"))
     await house.settle()
     assert [(request.body, request.client) for request in demanding.requests] == [(b"with", "bot")]
+
+
+@pytest.mark.parametrize(
+    "make_key",
+    [
+        pytest.param(lambda: rsa.generate_private_key(65537, 2048), id="RSA"),
+        pytest.param(lambda: ec.generate_private_key(ec.SECP384R1()), id="P-384"),
+        pytest.param(ed25519.Ed25519PrivateKey.generate, id="Ed25519"),
+    ],
+)
+async def test_keys_of_each_kind_can_be_used(
+    house: House, demanding: Receiver, authority: Authority, make_key: Callable[[], Key]
+) -> None:
+    await house.configure(owner_of(Endpoint(CONTENT, demanding.url(), (), 0)))
+    await _set(house, authority.client_pair("bot", key=make_key()))
+    await house.publish(house.event("1"))
+    await house.settle()
+    assert [request.client for request in demanding.requests] == ["bot"]
 
 
 async def test_an_event_may_have_a_certificate_of_its_own(

@@ -2,22 +2,21 @@
 and sending it again.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
-from switchbay.infra.web import client_address, json_response
+from switchbay.accounts.public import Accounts, Actor, Role
+from switchbay.infra.web import json_response
 from switchbay.webhooks import wire
+from switchbay.webhooks.admission import Admission, admission
 from switchbay.webhooks.domain import Status, canonical_event_key
 from switchbay.webhooks.replay import ReplayFilter
 from switchbay.webhooks.service import Webhooks
 from switchbay.webhooks.store.listing import LATEST_MS, DeliveryFilter
 
 MOST_PER_PAGE = 200
-Admission = Callable[[Request, str], Awaitable[Actor]]
 _Word = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 _Time = Annotated[int | None, Query(ge=0, le=LATEST_MS)]
 
@@ -47,11 +46,7 @@ def router(webhooks: Webhooks, accounts: Accounts) -> APIRouter:
     Each needs the bearer of an administrator or developer.
     """
 
-    async def admit(request: Request, account: str) -> Actor:
-        principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.ADMIN, Role.DEVELOPER)
-        return actor_of(principal, client_address(request))
-
+    admit = admission(accounts, Role.ADMIN, Role.DEVELOPER)
     api = APIRouter(prefix="/accounts/{account}", dependencies=[Depends(admit)])
     _add_deliveries(api, webhooks, admit)
     _add_replays(api, webhooks, admit)

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
-from switchbay.infra.web import client_address, json_response
+from switchbay.accounts.public import Accounts, Actor, Role
+from switchbay.infra.web import json_response
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.webhooks.admission import admission
 from switchbay.webhooks.client_certificates import certificate_state
 from switchbay.webhooks.service import Webhooks
 from switchbay.webhooks.store.client_certificates import CertificateRow
@@ -34,15 +35,8 @@ def router(webhooks: Webhooks, accounts: Accounts) -> APIRouter:
     """Routes under ``/accounts/{account}/apps/{app}/client-certificates``."""
     certificates = webhooks.client_certificates
 
-    async def admit(request: Request, account: str) -> None:
-        principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.ADMIN, Role.DEVELOPER)
-
-    async def admitted(request: Request, account: str) -> Actor:
-        principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.ADMIN)
-        return actor_of(principal, client_address(request))
-
+    admit = admission(accounts, Role.ADMIN, Role.DEVELOPER)
+    admitted = admission(accounts, Role.ADMIN)
     api = APIRouter(prefix="/accounts/{account}/apps/{app}/client-certificates", tags=["client certificates"])
 
     @api.get("", dependencies=[Depends(admit)])

@@ -4,13 +4,14 @@ for administrators; and who is told of it.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
-from switchbay.infra.web import client_address, json_response
+from switchbay.accounts.public import Accounts, Actor, Role
+from switchbay.infra.web import json_response
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.secret import Secret
+from switchbay.webhooks.admission import admission
 from switchbay.webhooks.health_report import render_report
 from switchbay.webhooks.service import Webhooks
 from switchbay.webhooks.store.operational import Subscription
@@ -39,15 +40,8 @@ class OperationalWebhook(BaseModel):
 def router(webhooks: Webhooks, accounts: Accounts) -> APIRouter:
     """Routes under ``/accounts/{account}``: an app's ``/webhooks``, and ``/operational-webhooks``."""
 
-    async def reader(request: Request, account: str) -> None:
-        principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.ADMIN, Role.DEVELOPER)
-
-    async def admin(request: Request, account: str) -> Actor:
-        principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.ADMIN)
-        return actor_of(principal, client_address(request))
-
+    reader = admission(accounts, Role.ADMIN, Role.DEVELOPER)
+    admin = admission(accounts, Role.ADMIN)
     acting = Annotated[Actor, Depends(admin)]
     api = APIRouter(prefix="/accounts/{account}")
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
-from switchbay.infra.web import client_address, json_response
+from switchbay.accounts.public import Accounts, Actor, Role
+from switchbay.infra.web import json_response
+from switchbay.webhooks.admission import admission
 from switchbay.webhooks.service import Webhooks
 
 _LONGEST_OVERLAP_SECONDS = 30 * 24 * 3600
@@ -23,15 +24,8 @@ class Rotation(BaseModel):
 def router(webhooks: Webhooks, accounts: Accounts) -> APIRouter:
     """Routes under ``/accounts/{account}/webhook-keys``."""
 
-    async def admit(request: Request, account: str) -> None:
-        principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.ADMIN, Role.DEVELOPER)
-
-    async def admitted(request: Request, account: str) -> Actor:
-        principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.ADMIN)
-        return actor_of(principal, client_address(request))
-
+    admit = admission(accounts, Role.ADMIN, Role.DEVELOPER)
+    admitted = admission(accounts, Role.ADMIN)
     api = APIRouter(prefix="/accounts/{account}/webhook-keys", tags=["webhook keys"])
 
     async def shown(account: str) -> Response:

@@ -6,6 +6,7 @@ import gzip
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -140,9 +141,9 @@ async def test_database_outage_recovers_without_restart(house: House, database_u
     await house.receiver.wait_for(2)
     async with _outage(database_url):
         go_on.set()  # it is answered, and cannot be recorded
-        for text in ("lost", "lost too"):
+        for event in (house.event("lost"), house.event("lost too")):
             with pytest.raises(DatabaseUnavailable):
-                await db.write(lambda tx, text=text: node.publish(tx, [house.event(text)]))
+                await db.write(partial(node.publish, notifications=[event]))
         await asyncio.sleep(0.3)
         assert house.receiver.bodies == [b"before", b"one"]  # what follows is not sent before that is recorded
     await house.receiver.wait_for(3)

@@ -336,6 +336,25 @@ async def test_another_accounts_admin_does_not_see_the_app(house: AppsHouse) -> 
     assert (await house.call("GET", f"{elsewhere}/{app_id}", user="foreign")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("retry", "is_best_effort"),
+    [
+        ({"ordering": "best_effort"}, True),
+        ({"ordering": "strict"}, False),
+        ({}, False),
+        ({"ordering": "best_effort", "retention_time": 60}, False),
+    ],
+)
+async def test_the_order_of_retries_reaches_the_deliveries(
+    house: AppsHouse, retry: dict[str, object], is_best_effort: bool
+) -> None:
+    webhook = {"endpoint": "https://connector.example.com/content", "max_retries": 3}
+    app_id = (await install(house, capabilities={"webhooks": {CONTENT_EVENT: webhook, "retry": retry}}))["app"]["id"]
+    owner = await house.owner(app_id)
+    assert owner is not None
+    assert owner.is_best_effort is is_best_effort
+
+
 async def test_the_api_describes_itself(house: AppsHouse) -> None:
     described = (await house.call("GET", "/switchbay/v1/openapi.json", user=None)).json()["paths"]
     base = "/accounts/{account}/apps"

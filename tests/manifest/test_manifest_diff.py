@@ -289,6 +289,14 @@ def test_asking_for_all_conversations_widens() -> None:
     assert _diff(own, {**own, "capabilities": {"webhooks": {**hook, "conversations": "own"}}}) == []
 
 
+def test_the_order_of_retries_is_told() -> None:
+    hook = {"ms.MessagingEventNotification.ContentEvent": {"endpoint": "https://h.example/a", "max_retries": 1}}
+    strict = {"client_name": "a", "scope": "msg.consumer", "capabilities": {"webhooks": hook}}
+    loose = {**strict, "capabilities": {"webhooks": {**hook, "retry": {"ordering": "best_effort"}}}}
+    assert _diff(strict, loose) == [("retry", "lets later events overtake one that waits to be tried again", False)]
+    assert _diff(loose, strict) == [("retry", "has later events wait behind one that waits to be tried again", False)]
+
+
 def test_saying_the_default_method_is_no_change() -> None:
     new = {**_base("user"), "token_endpoint_auth_method": "client_secret_basic"}
     assert _diff(_base("user"), new) == []

@@ -57,6 +57,7 @@ def test_every_member_value_event_and_limit_is_in_the_reference(reference: Path)
         *words.RETRY_MEMBERS,
         *words.NOT_EVENTS,
         *words.CONVERSATIONS,
+        *words.ORDERINGS,
         *words.ENGAGEMENT_MEMBERS,
         *words.ENTRY_POINTS,
         *words.VISITOR_BEHAVIORS,

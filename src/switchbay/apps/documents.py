@@ -17,7 +17,7 @@ from switchbay.manifest.public import (
     Options,
     check_value,
 )
-from switchbay.webhooks.public import Endpoint
+from switchbay.webhooks.public import Endpoint, Ordering
 
 MASK: Final = "***"
 """What stands in place of a header value wherever a manifest is shown to those who may not read it."""
@@ -72,6 +72,12 @@ def endpoints(document: Mapping[str, JsonValue]) -> tuple[Endpoint, ...]:
 def retention_time(document: Mapping[str, JsonValue]) -> int:
     """How long undelivered events are kept, in seconds; 0 for none."""
     return _integer(_object(_webhooks(document).get("retry")).get("retention_time"))
+
+
+def ordering(document: Mapping[str, JsonValue]) -> Ordering:
+    """Whether later events may overtake one that waits to be tried again by number."""
+    given = _object(_webhooks(document).get("retry")).get("ordering")
+    return Ordering.BEST_EFFORT if given == Ordering.BEST_EFFORT else Ordering.STRICT
 
 
 def asks_for_all_conversations(document: Mapping[str, JsonValue]) -> bool:

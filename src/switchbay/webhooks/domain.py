@@ -4,7 +4,8 @@ Follows the vendor's documented webhook behaviour: one request per event, 200 an
 An app without a retention time has ``max_retries`` more attempts with a fixed gap between them, then the event is given
 up. One with a retention time has a gate: a failure closes it for all of the app's events, which are kept until an
 attempt succeeds or their time is over. Unlike the vendor's, the events of one lane (one app and one conversation) are
-sent in their order throughout: while one waits for its next attempt, the later ones of its lane wait behind it.
+sent in their order throughout: while one waits for its next attempt, the later ones of its lane wait behind it. An app
+without a retention time may choose that they do not: then the one that waits goes into a lane of its own.
 """
 
 import re
@@ -63,6 +64,13 @@ class Endpoint:
     is_exempt: bool = False
 
 
+class Ordering(StrEnum):
+    """What the later events of a lane do while one waits to be tried again by number: wait behind it, or go on."""
+
+    STRICT = "strict"
+    BEST_EFFORT = "best_effort"
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """An installed app as this room sees it: where its events go and what signs them.
@@ -80,6 +88,7 @@ class Owner:
     signing_secret: Secret
     other_secret: Secret | None
     hears_all: bool = False
+    ordering: Ordering = Ordering.STRICT
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from switchbay.webhooks.domain import (
     MAX_RETRIES,
     Endpoint,
     GateState,
+    Ordering,
     Owner,
     Reason,
     canonical_event_key,
@@ -132,6 +133,7 @@ def _seal(vault: Vault, owner: Owner) -> store.OwnerRow:
         None if other is None else vault.seal(other, _context(account_id, owner_id, "other_secret")),
         tuple(endpoints.values()),
         hears_all=owner.hears_all,
+        ordering=owner.ordering.value,
     )
 
 
@@ -170,6 +172,7 @@ class SendOwner:
     """An owner ready for sending. ``retention_ms`` is 0 for none; ``is_held`` says that its gate is closed.
 
     ``rate_limit`` is how many requests a second each of its endpoints may get from a node, None for any number.
+    ``is_best_effort`` says that later events need not wait for one that is tried again.
     """
 
     client_id: str
@@ -180,6 +183,7 @@ class SendOwner:
     retention_ms: int = 0
     is_held: bool = False
     rate_limit: int | None = None
+    is_best_effort: bool = False
 
 
 def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
@@ -210,6 +214,7 @@ def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
         row.retention_time * 1000,
         row.gate == GateState.FAILED,
         row.rate_limit,
+        row.ordering == Ordering.BEST_EFFORT and not row.retention_time,
     )
 
 

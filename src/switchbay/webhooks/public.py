@@ -1,7 +1,7 @@
 """The door of the webhooks room: configure an app's endpoints, publish events, look at what became of them."""
 
 from switchbay.webhooks.client_certificates import CertificateState, certificate_state
-from switchbay.webhooks.domain import Endpoint, Notification, Owner, Reason, Status, canonical_event_key
+from switchbay.webhooks.domain import Endpoint, Notification, Ordering, Owner, Reason, Status, canonical_event_key
 from switchbay.webhooks.errors import event_not_subscribed
 from switchbay.webhooks.owners import Health, find_health, remove_owner, set_owner
 from switchbay.webhooks.service import Webhooks
@@ -17,6 +17,7 @@ __all__ = [
     "Endpoint",
     "Health",
     "Notification",
+    "Ordering",
     "Owner",
     "Reason",
     "Status",

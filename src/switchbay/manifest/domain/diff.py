@@ -128,6 +128,9 @@ def _webhooks(old: Manifest, new: Manifest) -> Iterator[Change]:
             yield Change("event", f"no longer receives {name}")
         elif event in before:
             yield from _webhook(name, before[event], after[event])
+    if old.is_best_effort != new.is_best_effort:
+        verb = "lets later events overtake" if new.is_best_effort else "has later events wait behind"
+        yield Change("retry", f"{verb} one that waits to be tried again")
     if old.asks_for_all_conversations != new.asks_for_all_conversations:
         asks = new.asks_for_all_conversations
         verb = "asks for" if asks else "no longer asks for"

@@ -59,6 +59,7 @@ def judge(check: Check, raw: Mapping[str, JsonValue], usable: dict[str, JsonValu
     _judge_authentication(check, members, grants)
     _judge_scope(check, members)
     _judge_conversations(check, members)
+    _judge_ordering(check, members)
     if members.is_absent("quick_launch_enabled"):
         usable["quick_launch_enabled"] = False
         reason = "an app is shown in the quick-launch menu only when it asks"
@@ -174,8 +175,8 @@ def _judge_scope(check: Check, members: _Members) -> None:
 
 def _judge_conversations(check: Check, members: _Members) -> None:
     """All conversations of the account are more than an app may have by itself."""
-    written = _object(_object(members.raw.get("capabilities")).get("webhooks"))
-    if _object(_object(members.usable.get("capabilities")).get("webhooks")).get("conversations") != "all":
+    written = _webhooks(members.raw)
+    if _webhooks(members.usable).get("conversations") != words.ALL_CONVERSATIONS:
         return
     at = ("capabilities", "webhooks", "conversations")
     if any(canonical_event(key) and value is not None for key, value in written.items()):
@@ -184,6 +185,27 @@ def _judge_conversations(check: Check, members: _Members) -> None:
     else:
         message = "the app asks for the events of all conversations, but names no event"
         check.add("without_effect", at, message, got='"all"', expected="webhooks", fix=patch_remove(at))
+
+
+def _judge_ordering(check: Check, members: _Members) -> None:
+    """The order by best effort is about retries by number."""
+    written, read = _webhooks(members.raw), _webhooks(members.usable)
+    retry = _object(read.get("retry"))
+    if retry.get("ordering") != words.BEST_EFFORT:
+        return
+    retries = [_object(value).get("max_retries") for key, value in written.items() if canonical_event(key)]
+    if retry.get("retention_time"):
+        message = "with a retention_time the order is kept, whatever ordering says"
+    elif not any(retries):
+        message = "ordering is about retries by number, but no webhook has max_retries"
+    else:
+        return
+    at = ("capabilities", "webhooks", "retry", "ordering")
+    check.add("without_effect", at, message, got='"best_effort"', expected='"strict", or none', fix=patch_remove(at))
+
+
+def _webhooks(document: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    return _object(_object(document.get("capabilities")).get("webhooks"))
 
 
 def _object(value: JsonValue) -> Mapping[str, JsonValue]:

@@ -50,6 +50,18 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True)
+class SetApart:
+    """A delivery that is tried again by itself: it goes from ``conversation`` into ``lane``, one of its own."""
+
+    account_id: str
+    id: str
+    attempts: int
+    next_attempt_at: int
+    lane: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One attempt, as stored."""
 
@@ -291,6 +303,25 @@ async def postpone(tx: Tx, rows: Sequence[Postponed]) -> None:
                 "id": row.id,
                 "attempts": row.attempts,
                 "next_attempt_at": row.next_attempt_at,
+            }
+            for row in rows
+        ],
+        keys=("account_id", "id"),
+    )
+
+
+async def set_apart(tx: Tx, rows: Sequence[SetApart]) -> None:
+    """Write down when deliveries are tried again, and take them out of their conversations' lanes."""
+    await tx.update_many(
+        deliveries,
+        [
+            {
+                "account_id": row.account_id,
+                "id": row.id,
+                "attempts": row.attempts,
+                "next_attempt_at": row.next_attempt_at,
+                "lane": row.lane,
+                "conversation": row.conversation,
             }
             for row in rows
         ],

@@ -219,6 +219,8 @@ async def expire(tx: Tx, owner: OwnerGate, now: int, kept_ms: int) -> tuple[int,
         left.append({**key, "lane": row[2], "wake_at": wake_at, "expires_at": expires_at})
     await store.finish(tx, finished)
     await tx.update_many(lanes, left, keys=("account_id", "owner_id", "lane"))
+    done = ((owner.key[0], owner.key[1], str(each["lane"])) for each in left if each["wake_at"] is None)
+    await lane_store.forget(tx, [lane for lane in done if lane_store.is_own(lane)])
     return len(finished), len(found) == _LANES_AT_ONCE or any(each["expires_at"] == now for each in left)
 
 

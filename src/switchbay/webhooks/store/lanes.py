@@ -18,6 +18,7 @@ LaneKey = tuple[str, str, str]
 OwnerKey = tuple[str, str]
 
 _KEY = ("account_id", "owner_id", "lane")
+_OWN = "retry/"
 _MOST_ROWS = 64
 _NEVER = -1
 
@@ -56,6 +57,16 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnLane:
+    """A lane for one delivery alone, which waits to be tried again; nothing is ever published to it."""
+
+    key: LaneKey
+    position: int
+    wake_at: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A lane that is left until its owner's gate opens; ``expires_at`` is when its first event is given up."""
 
@@ -71,6 +82,16 @@ class Claimed:
     key: LaneKey
     fence: int
     lease_until: int
+
+
+def own_lane(key: LaneKey, delivery_id: str) -> LaneKey:
+    """The key of the lane that a delivery has for itself while it waits to be tried again."""
+    return (key[0], key[1], _OWN + delivery_id)
+
+
+def is_own(key: LaneKey) -> bool:
+    """Whether a lane is one of a single delivery; a conversation's id never looks so."""
+    return key[2].startswith(_OWN)
 
 
 def runs(count: int) -> Iterator[tuple[int, int]]:
@@ -173,6 +194,11 @@ _due = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
 )
+_forget = sa.delete(lanes).where(
+    lanes.c.account_id == sa.bindparam("account"),
+    lanes.c.owner_id == sa.bindparam("owner"),
+    lanes.c.lane.in_(sa.bindparam("names", expanding=True)),
+)
 _release_held = (
     sa.update(lanes)
     .where(
@@ -201,9 +227,10 @@ async def publish(tx: Tx, rows: Sequence[Publish], *, node: str, wake_at: int) -
 
 async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
     """Keep or release lanes; return those whose fence still holds, and for each whether it was released."""
-    ordered = sorted(rows, key=lambda row: row.key)
+    own = [row for row in rows if is_own(row.key)]
+    ordered = sorted((row for row in rows if not is_own(row.key)) if own else rows, key=lambda row: row.key)
     fences = {row.key: row.fence for row in ordered}
-    held: dict[LaneKey, bool] = {}
+    held = await _settle_own(tx, own) if own else {}
     for start, size in runs(len(ordered)):
         params: dict[str, str | int] = {}
         for place, row in enumerate(ordered[start : start + size]):
@@ -216,6 +243,60 @@ async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
             if each[3] == fences[key]:
                 held[key] = each[4] is None
     return held
+
+
+async def _settle_own(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
+    """The same for lanes of single deliveries, which are forgotten when they are released."""
+    found = await tx.update_many(
+        lanes,
+        [
+            {
+                "account_id": row.key[0],
+                "owner_id": row.key[1],
+                "lane": row.key[2],
+                "fence": row.fence,
+                "wake_at": row.wake_at,
+            }
+            for row in rows
+        ],
+        keys=(*_KEY, "fence"),
+        returning=_KEY,
+    )
+    ours = {(each[0], each[1], each[2]) for each in found}
+    held = {row.key: row.release_at_position is not None for row in rows if row.key in ours}
+    await forget(tx, [key for key, released in held.items() if released])
+    return held
+
+
+async def set_apart(tx: Tx, rows: Sequence[OwnLane]) -> None:
+    """Make lanes for single deliveries, each with the fence 1 and a lease until ``wake_at``."""
+    await tx.insert_many(
+        lanes,
+        [
+            {
+                "account_id": row.key[0],
+                "owner_id": row.key[1],
+                "lane": row.key[2],
+                "next_position": row.position + 1,
+                "claimed_from": 0,
+                "node": "",
+                "fence": 1,
+                "wake_at": row.wake_at,
+                "first_at": row.created_at,
+                "last_at": row.created_at,
+            }
+            for row in rows
+        ],
+    )
+
+
+async def forget(tx: Tx, keys: Sequence[LaneKey]) -> None:
+    """Delete the lanes of single deliveries that are over."""
+    by_owner: dict[OwnerKey, list[str]] = {}
+    for key in keys:
+        by_owner.setdefault(key[:2], []).append(key[2])
+    for (account_id, owner_id), names in sorted(by_owner.items()):
+        await tx.execute(_forget, {"account": account_id, "owner": owner_id, "names": names})
 
 
 async def claim_due(tx: Tx, *, node: str, now: int, lease_until: int, most: int) -> list[Claimed]:

@@ -107,10 +107,11 @@ class DeliveryDetail:
     holder: Holder
 
 
+CONVERSATION = sa.func.coalesce(deliveries.c.conversation, deliveries.c.lane).label("lane")
 _SUMMARY = (
     deliveries.c.id,
     deliveries.c.owner_id,
-    deliveries.c.lane,
+    CONVERSATION,
     deliveries.c.position,
     deliveries.c.event_key,
     deliveries.c.status,
@@ -162,7 +163,8 @@ _first_pending = (
     .order_by(deliveries.c.position)
     .limit(sa.literal_column("1"))
 )
-# There is no index by conversation; the one before is among the account's last ones, or it is not said.
+# There is no index by conversation; the one before is among the account's last ones, or it is not said. One that went
+# into a lane of its own is in nobody's way.
 _before = (
     sa.select(
         deliveries.c.id,
@@ -206,10 +208,11 @@ def conditions(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
         deliveries.c.id >= sa.bindparam("after"),
     ]
     given += [
-        deliveries.c[name] == sa.bindparam(name)
-        for name in ("owner_id", "lane", "event_key", "replay_id")
-        if name in names
+        deliveries.c[name] == sa.bindparam(name) for name in ("owner_id", "event_key", "replay_id") if name in names
     ]
+    if "lane" in names:
+        lane: sa.BindParameter[str] = sa.bindparam("lane")
+        given.append(sa.or_(deliveries.c.lane == lane, deliveries.c.conversation == lane))
     return given + [sa.exists(last) for name, last in _BY_LAST_ATTEMPT.items() if name in names]
 
 

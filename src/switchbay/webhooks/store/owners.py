@@ -37,6 +37,7 @@ _put_owner = _insert_owner.on_conflict_do_update(
             "other_secret",
             "updated_at",
             "hears_all",
+            "ordering",
         )
     }
     | {
@@ -175,6 +176,7 @@ class OwnerRow:
     gate_next: int | None = None
     rate_limit: int | None = None
     hears_all: bool = False
+    ordering: str = "strict"
 
 
 async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
@@ -200,7 +202,7 @@ async def put_owner(tx: Tx, row: OwnerRow, now: int) -> None:
             "gate_failures": 0,
             "gate_lane": None,
             "disabled_at": None if row.enabled else now,
-            "ordering": "strict",
+            "ordering": row.ordering,
             "hears_all": row.hears_all and row.enabled,
         },
     )
@@ -288,6 +290,7 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
         row["gate_next"],
         row["rate_limit"],
         bool(row["hears_all"]),
+        row["ordering"],
     )
 
 

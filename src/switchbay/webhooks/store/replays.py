@@ -8,7 +8,7 @@ from switchbay.infra.db import Row, Tx
 from switchbay.kit.ids import time_of_sortable_id
 from switchbay.webhooks.domain import Reason, Status
 from switchbay.webhooks.replay import Replay, ReplayFilter, ReplayState
-from switchbay.webhooks.store.listing import DeliveryFilter, conditions, filter_params, first_id_at
+from switchbay.webhooks.store.listing import CONVERSATION, DeliveryFilter, conditions, filter_params, first_id_at
 from switchbay.webhooks.tables import deliveries, replays
 
 _LAST_ID = "rpl_" + 26 * "z"
@@ -60,7 +60,7 @@ _end = (
 _LOGGED = (
     deliveries.c.id,
     deliveries.c.owner_id,
-    deliveries.c.lane,
+    CONVERSATION,
     deliveries.c.position,
     deliveries.c.event_key,
     deliveries.c.body,

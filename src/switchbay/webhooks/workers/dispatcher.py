@@ -84,6 +84,7 @@ class Dispatcher:
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._left: list[lanes.Settle] = []
         self._is_running = False
         self._is_called = asyncio.Event()
         self._end_listening: Callable[[], None] | None = None
@@ -152,6 +153,7 @@ class Dispatcher:
             lanes.Settle(lane.key, lane.fence, max(now, 0 if lane.current is None else lane.current.not_before), None)
             for lane in self._lanes.values()
         ]
+        rows += self._left
         if rows:
             await self._db.write(lambda tx: lanes.settle(tx, rows))
         for key in {lane.key[:2] for lane in self._lanes.values() if lane.is_probe}:
@@ -319,6 +321,8 @@ class Dispatcher:
         self._ledger.written(result)
         if result.gone is not None:
             self._owners.drop(*result.key[:2])
+        if result.apart_until is not None and fate in {Fate.HELD, Fate.RELEASED}:
+            self._take_apart(result, result.apart_until)
         if is_renewal:
             lane.is_renewing = False
         if self._lanes.get(lane.key) is not lane:
@@ -337,6 +341,16 @@ class Dispatcher:
             lane.lease_until = result.wake_at
             self._go_on(lane, result)
 
+    def _take_apart(self, result: Result, until: int) -> None:
+        """Hold the lane that a delivery has for itself now, unless it was left to whoever comes."""
+        if result.delivery is None or until == result.next_attempt_at:
+            return
+        key = lanes.own_lane(result.key, result.delivery.id)
+        if self._is_running:
+            self._take_over(Claimed(key, 1, until))
+        else:
+            self._left.append(lanes.Settle(key, 1, self._clock.now_ms(), None))
+
     def _go_on(self, lane: Lane, result: Result) -> None:
         if result.held_until is not None:
             # Its gate is not closed any more, or its owner has given up its retention: it is tried again.
@@ -344,7 +358,7 @@ class Dispatcher:
             if result.attempt is not None and lane.current is not None:
                 soon = result.at + _BACK_OFF_MS
                 lane.current = replace(lane.current, attempts=lane.current.attempts + 1, not_before=soon)
-        elif result.next_attempt_at is not None and lane.current is not None:
+        elif result.next_attempt_at is not None and result.apart_until is None and lane.current is not None:
             lane.current = replace(lane.current, attempts=lane.current.attempts + 1, not_before=result.next_attempt_at)
         else:
             lane.end_current()

@@ -7,7 +7,7 @@ from switchbay.infra.machine import Clock
 from switchbay.webhooks import metrics
 from switchbay.webhooks.domain import Pace, Pending, Reason
 from switchbay.webhooks.owners import SendOwner
-from switchbay.webhooks.store.lanes import LaneKey, OwnerKey
+from switchbay.webhooks.store.lanes import LaneKey, OwnerKey, is_own
 from switchbay.webhooks.workers.lane import Lane, State
 from switchbay.webhooks.workers.recorder import News, Recorder, Result
 from switchbay.webhooks.workers.sender import Attempted
@@ -75,8 +75,12 @@ class Ledger:
         held_until: int | None = None,
         news: News | None = None,
         gone: str | None = None,
+        apart: bool = False,
     ) -> None:
-        """Have an attempt or an end written; without a delivery, that the lane has nothing to do."""
+        """Have an attempt or an end written; without a delivery, that the lane has nothing to do.
+
+        ``apart`` has a delivery that is to be tried again wait by itself, and the lane go on.
+        """
         lane.state = State.RECORDING
         now = self._clock.now_ms()
         wake_at = now + self._pace.lease_ms
@@ -86,7 +90,10 @@ class Ledger:
             wake_at = again_at
         elif again_at is not None and again_at + self._pace.margin_ms > wake_at:
             wake_at = again_at + self._pace.lease_ms
-        goes_on = again_at is not None or held_until is not None
+        apart_until: int | None = None
+        if apart and again_at is not None and not is_own(lane.key):
+            apart_until, wake_at, leaves = wake_at, now + self._pace.lease_ms, False
+        goes_on = (again_at is not None and apart_until is None) or held_until is not None
         is_last = not goes_on and not lane.queue and not lane.is_behind
         if news is not None:
             self._expect(lane, news)
@@ -106,6 +113,7 @@ class Ledger:
                 held_until,
                 news,
                 gone if attempted is not None and attempted.verdict.reason is Reason.ENDPOINT_GONE else None,
+                apart_until,
             )
         )
 

@@ -47,7 +47,8 @@ class Result:
     ``wake_at``. ``leaves`` says that the lane leaves this node's memory although something of it is pending.
     ``ended`` is why a delivery ended without an attempt that delivered it. ``held_until`` has the lane left to its
     owner's gate, if that is closed or the owner disabled: until then its first event is kept. ``news`` is what the
-    attempt means to the gate, ``gone`` the address of an endpoint that is not to be called again.
+    attempt means to the gate, ``gone`` the address of an endpoint that is not to be called again. ``apart_until`` has
+    the delivery wait in a lane of its own, which is the node's until then, so that its lane goes on.
     """
 
     lane: Lane
@@ -64,6 +65,7 @@ class Result:
     held_until: int | None = None
     news: "News | None" = None
     gone: str | None = None
+    apart_until: int | None = None
 
     @property
     def key(self) -> LaneKey:
@@ -136,9 +138,11 @@ async def write(tx: Tx, results: Sequence[Result], announce: Announce) -> Writte
         [
             deliveries.Postponed(each.key[0], each.delivery.id, each.delivery.attempts + 1, each.next_attempt_at)
             for each in ours
-            if each.delivery is not None and not _ends(each)
+            if each.delivery is not None and not _ends(each) and each.apart_until is None
         ],
     )
+    if any(each.apart_until is not None for each in ours):
+        await _set_apart(tx, ours)
     await deliveries.insert_attempts(tx, [each.attempt for each in ours if each.attempt is not None])
     for notice in gone:
         await announce(tx, notice)
@@ -189,6 +193,19 @@ async def _park(tx: Tx, results: Sequence[Result], fates: dict[LaneKey, Fate]) -
         tx, [lanes.Hold(each.key, each.fence, each.held_until) for each in results if each.held_until is not None]
     )
     fates.update({each.key: Fate.PARKED for each in results})
+
+
+async def _set_apart(tx: Tx, results: Sequence[Result]) -> None:
+    moved: list[deliveries.SetApart] = []
+    own: list[lanes.OwnLane] = []
+    for each in results:
+        if each.delivery is not None and each.next_attempt_at is not None and each.apart_until is not None:
+            one, key = each.delivery, lanes.own_lane(each.key, each.delivery.id)
+            again_at, made = each.next_attempt_at, one.attempts + 1
+            moved.append(deliveries.SetApart(key[0], one.id, made, again_at, key[2], each.key[2]))
+            own.append(lanes.OwnLane(key, one.position, each.apart_until, one.created_at))
+    await deliveries.set_apart(tx, moved)
+    await lanes.set_apart(tx, own)
 
 
 async def _set_timers(tx: Tx, moved: dict[OwnerKey, OwnerGate], now: int) -> None:

@@ -165,7 +165,7 @@ class Sending:
             self._doors.answered(door, lane)
         record = self._ledger.record
         if not owner.retention_ms or attempted.verdict.reason is not None:
-            record(lane, fence, delivery, attempted, gone=endpoint.url)
+            record(lane, fence, delivery, attempted, gone=endpoint.url, apart=owner.is_best_effort)
         elif attempted.verdict.holds:
             until = delivery.created_at + owner.retention_ms
             news = News(is_success=False, is_probe=is_probe, wait_ms=attempted.verdict.wait_ms)

@@ -117,6 +117,13 @@ async def test_a_delivery_is_shown_with_its_body_and_attempts_and_without_creden
     assert first["response"]["body"] == {"base64": base64.b64encode(b"\xff\x00").decode()}
     assert {"name": "X-Why", "value": "load"} in first["response"]["headers"]
     assert second["response"]["body"] == {"text": "fine"}
+    sent = first["request"]
+    assert (sent["method"], sent["url"]) == ("POST", house.receiver.url())
+    arrived = house.receiver.requests[0].headers
+    shown = {header["name"].lower(): header["value"] for header in sent["headers"]}
+    assert shown.pop("x-token") == "(hidden)"
+    assert shown == {name: arrived[name] for name in shown}
+    assert arrived.keys() - shown.keys() == {"host", "content-length", "accept", "user-agent", "x-token"}
     assert "custom-credential" not in response.text
     assert SECRET.reveal() not in response.text
 

@@ -28,6 +28,7 @@ from switchbay.webhooks.domain import (
     header_fault,
     is_sent,
 )
+from switchbay.webhooks.request_head import shown_head
 from switchbay.webhooks.store import client_certificates, lanes
 from switchbay.webhooks.store import owners as store
 from switchbay.webhooks.store.health import forget_conditions
@@ -156,6 +157,7 @@ class SendEndpoint:
     """An endpoint ready for sending: the headers are those that are really sent.
 
     ``disabled`` says why it is called no more, if it is not, ``certificate_id`` which client certificate it is shown.
+    ``shown`` is what the log keeps of each request's head: nothing of the headers' values.
     """
 
     url: str
@@ -165,6 +167,7 @@ class SendEndpoint:
     is_exempt: bool = False
     disabled: Reason | None = None
     certificate_id: str | None = None
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,25 +193,24 @@ def _open(vault: Vault, row: store.OwnerRow) -> SendOwner:
     def plain(sealed: bytes, what: str) -> bytes:
         return vault.open_bytes(sealed, _context(row.account_id, row.owner_id, what))
 
+    def endpoint(each: store.EndpointRow) -> SendEndpoint:
+        headers = _headers_decoder.decode(plain(each.headers, f"headers/{each.event_key}"))
+        sent = tuple((name, value) for name, value in headers if is_sent(name))
+        return SendEndpoint(
+            each.url,
+            parse_target(each.url).origin,
+            sent,
+            each.max_retries,
+            each.is_exempt,
+            _why_disabled(each),
+            each.certificate_id,
+            shown_head(each.url, row.account_id, row.client_id, [name for name, _ in sent]),
+        )
+
     return SendOwner(
         row.client_id,
         row.enabled,
-        {
-            each.event_key: SendEndpoint(
-                each.url,
-                parse_target(each.url).origin,
-                tuple(
-                    (name, value)
-                    for name, value in _headers_decoder.decode(plain(each.headers, f"headers/{each.event_key}"))
-                    if is_sent(name)
-                ),
-                each.max_retries,
-                each.is_exempt,
-                _why_disabled(each),
-                each.certificate_id,
-            )
-            for each in row.endpoints
-        },
+        {each.event_key: endpoint(each) for each in row.endpoints},
         plain(row.signing_secret, "signing_secret"),
         None if row.other_secret is None else plain(row.other_secret, "other_secret"),
         row.retention_time * 1000,

@@ -171,6 +171,7 @@ attempts = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("failure", sa.Text),
     sa.Column("detail", sa.Text),
+    sa.Column("request", sa.Text),
     sa.Column("response_headers", sa.Text, nullable=False),
     sa.Column("response_body", sa.LargeBinary, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),

@@ -12,11 +12,13 @@ from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
 from switchbay.webhooks.domain import Pending, signatures
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
 from switchbay.webhooks.replay import Replay
+from switchbay.webhooks.request_head import HIDDEN, parse_head
 from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliverySummary
 from switchbay.webhooks.timeline import Moment, Step, timeline
 
 _USER_AGENT = f"Switchbay/{__version__}"
-_HIDDEN = "(hidden)"
+_CONTENT_TYPE = "application/json; charset=utf-8"
+_CAPABILITY = "webhooks"
 _HIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "www-authenticate"})
 _KEPT_HEADERS = 40
 _KEPT_HEADER_CHARACTERS = 256
@@ -38,11 +40,11 @@ def request_headers(
 ) -> list[tuple[str, str]]:
     """The headers of a webhook request, custom ones last."""
     headers = [
-        ("Content-Type", "application/json; charset=utf-8"),
+        ("Content-Type", _CONTENT_TYPE),
         ("Accept", "*/*"),
         ("X-Liveperson-Account-Id", account_id),
         ("X-Liveperson-Client-Id", owner.client_id),
-        ("X-Liveperson-Capability", "webhooks"),
+        ("X-Liveperson-Capability", _CAPABILITY),
         ("X-Liveperson-Request-Id", delivery.event_id or delivery.id),
         ("X-Liveperson-Timestamp", str(now)),
         *signatures(delivery.body, owner.signing_secret, owner.other_secret, algorithm, encoding),
@@ -61,7 +63,7 @@ def request_headers(
 def kept_headers(headers: Iterable[tuple[str, str]]) -> str:
     """A response's headers as JSON text: bounded, cookies and challenges hidden."""
     kept = [
-        (name[:_KEPT_HEADER_CHARACTERS], _HIDDEN if name.lower() in _HIDDEN_RESPONSE_HEADERS else _cut(value))
+        (name[:_KEPT_HEADER_CHARACTERS], HIDDEN if name.lower() in _HIDDEN_RESPONSE_HEADERS else _cut(value))
         for name, value in list(headers)[:_KEPT_HEADERS]
     ]
     return msgspec.json.encode(kept).decode()
@@ -106,7 +108,23 @@ def render_summary(delivery: DeliverySummary) -> dict[str, JsonValue]:
     }
 
 
-def _render_attempt(attempt: AttemptDetail) -> dict[str, JsonValue]:
+def _render_request(attempt: AttemptDetail, delivery: DeliverySummary) -> dict[str, JsonValue] | None:
+    """The head of a request as it was sent, without what every client sends."""
+    if attempt.request is None:
+        return None
+    url, kept = parse_head(attempt.request)
+    headers = [
+        ("Content-Type", _CONTENT_TYPE),
+        ("X-Liveperson-Capability", _CAPABILITY),
+        ("X-Liveperson-Request-Id", delivery.event_id or delivery.id),
+        ("X-Liveperson-Timestamp", str(attempt.started_at)),
+        *([] if delivery.origin is None else [("X-Switchbay-Origin", delivery.origin)]),
+        *kept,
+    ]
+    return {"method": "POST", "url": url, "headers": [{"name": name, "value": value} for name, value in headers]}
+
+
+def _render_attempt(attempt: AttemptDetail, delivery: DeliverySummary) -> dict[str, JsonValue]:
     headers: list[JsonValue] = [
         {"name": name, "value": value} for name, value in _headers_decoder.decode(attempt.response_headers)
     ]
@@ -120,6 +138,7 @@ def _render_attempt(attempt: AttemptDetail) -> dict[str, JsonValue]:
         "status": attempt.status,
         "failure": attempt.failure,
         "detail": attempt.detail,
+        "request": _render_request(attempt, delivery),
         "response": {"headers": headers, "body": _body_to_json(attempt.response_body)},
         "outcome": attempt.outcome,
     }
@@ -130,7 +149,7 @@ def render_detail(delivery: DeliveryDetail) -> dict[str, JsonValue]:
     return {
         **render_summary(delivery.summary),
         "body": _body_to_json(delivery.body),
-        "attempts_made": [_render_attempt(attempt) for attempt in delivery.attempts],
+        "attempts_made": [_render_attempt(attempt, delivery.summary) for attempt in delivery.attempts],
         "timeline": [
             _render_moment(moment, delivery.summary)
             for moment in timeline(delivery.summary, delivery.published_at, delivery.attempts, delivery.holder)

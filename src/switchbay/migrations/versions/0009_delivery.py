@@ -17,6 +17,7 @@ def upgrade() -> None:
     _add_choices_of_apps()
     _add_client_certificates()
     op.add_column("webhook_attempts", sa.Column("first_byte_ms", sa.Integer))
+    op.add_column("webhook_attempts", sa.Column("request", sa.Text))
     _add_health()
     _part_the_log()  # the last: it copies the columns that are there by then
 

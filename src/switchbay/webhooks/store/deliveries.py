@@ -79,6 +79,7 @@ class AttemptRow:
     response_headers: str
     response_body: bytes
     outcome: str
+    request: str | None = None
 
 
 @lru_cache(maxsize=16)
@@ -349,6 +350,7 @@ async def insert_attempts(tx: Tx, rows: Sequence[AttemptRow]) -> None:
                 "response_headers": row.response_headers,
                 "response_body": row.response_body,
                 "outcome": row.outcome,
+                "request": row.request,
             }
             for row in rows
         ],

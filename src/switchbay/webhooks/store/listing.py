@@ -78,8 +78,9 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class AttemptDetail:
-    """One attempt. ``response_headers`` is JSON text. Times count from its beginning: until the connection stood,
-    until the first byte of the answer, until all was over.
+    """One attempt. ``response_headers`` is JSON text, ``request`` what ``request_head`` keeps, None of old attempts.
+
+    Times count from its beginning: until the connection stood, until the first byte of the answer, until all was over.
     """
 
     number: int
@@ -94,6 +95,7 @@ class AttemptDetail:
     response_headers: str
     response_body: bytes
     outcome: str
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ _attempts = (
         attempts.c.response_headers,
         attempts.c.response_body,
         attempts.c.outcome,
+        attempts.c.request,
     )
     .where(attempts.c.account_id == sa.bindparam("account_id"), attempts.c.delivery_id == sa.bindparam("id"))
     .order_by(attempts.c.number)
@@ -289,7 +292,7 @@ async def get(tx: Tx, account_id: str, delivery_id: str) -> DeliveryDetail | Non
     return DeliveryDetail(
         summary,
         row[_BODY],
-        tuple(AttemptDetail(*(each[n] for n in range(12))) for each in made),
+        tuple(AttemptDetail(*(each[n] for n in range(13))) for each in made),
         time_of_sortable_id(summary.event_id or summary.id),
         await _holder(tx, account_id, summary),
     )

@@ -10,6 +10,7 @@ from switchbay.webhooks import metrics, wire
 from switchbay.webhooks.client_certificates import ClientCertificates
 from switchbay.webhooks.domain import SUCCESS, AttemptOutcome, Pace, Pending, Reason, Verdict, judge, retry_after_ms
 from switchbay.webhooks.owners import SendEndpoint, SendOwner
+from switchbay.webhooks.request_head import kept_head
 from switchbay.webhooks.signing import SigningKeys, with_standard_headers
 from switchbay.webhooks.store.deliveries import AttemptRow
 
@@ -156,7 +157,8 @@ class Sender:
             metrics.IN_FLIGHT.dec()
         holds = owner.retention_ms > 0 and (is_probe or not endpoint.is_exempt)
         counts = account.webhook_breaker and not owner.retention_ms
-        return self._judge(account_id, endpoint, delivery, started_at, outcome, holds=holds, counts=counts)
+        head = kept_head(endpoint.shown, headers, has_standard=account.standard_webhooks != "off")
+        return self._judge(account_id, endpoint, delivery, started_at, head, outcome, holds=holds, counts=counts)
 
     def _judge(
         self,
@@ -164,6 +166,7 @@ class Sender:
         endpoint: SendEndpoint,
         delivery: Pending,
         started_at: int,
+        head: str,
         outcome: Outcome,
         *,
         holds: bool,
@@ -200,6 +203,7 @@ class Sender:
             wire.kept_headers(outcome.headers),
             outcome.body[: wire.KEPT_BODY_BYTES],
             verdict.outcome.value,
+            head,
         )
         return Attempted(
             row,

@@ -15,23 +15,26 @@ from switchbay.infra.db.compiled import quoted, type_name
 from switchbay.infra.db.door import Value
 from switchbay.infra.db.schema import RANGE_KEY
 
-# SQLite allows 32,766 variables in a statement by default; chunks are powers of two so that few texts are prepared.
+# SQLite allows 32,766 variables in a statement by default; chunks have few sizes so that few texts are prepared.
 _MAX_VARIABLES = 16_384
-_MAX_ROWS = 256
+SIZES = (256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+
+
+def runs(count: int, most: int = SIZES[0]) -> Iterator[tuple[int, int]]:
+    """Split ``count`` rows into runs of few different sizes, none longer than ``most``: where each begins, its size."""
+    start = 0
+    for size in SIZES:
+        while size <= most and size <= count - start:
+            yield start, size
+            start += size
 
 
 def chunks(rows: Sequence[Mapping[str, Value]]) -> Iterator[Sequence[Mapping[str, Value]]]:
-    """Split rows into runs of 256, 128, 64 … 1, so that SQLite prepares nine texts and no more."""
-    if not rows:
-        return
-    widest = min(_MAX_ROWS, max(1, _MAX_VARIABLES // max(1, len(rows[0]))))
-    size = 1 << (widest.bit_length() - 1)
-    start = 0
-    while start < len(rows):
-        while size > len(rows) - start:
-            size >>= 1
-        yield rows[start : start + size]
-        start += size
+    """Split rows into runs of few different sizes, so that SQLite prepares sixteen texts and no more."""
+    if rows:
+        most = max(1, _MAX_VARIABLES // max(1, len(rows[0])))
+        for start, size in runs(len(rows), most):
+            yield rows[start : start + size]
 
 
 def flat(rows: Sequence[Mapping[str, Value]], columns: Sequence[str]) -> list[Value]:

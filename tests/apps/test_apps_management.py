@@ -275,7 +275,7 @@ async def test_an_app_without_findings_is_in_good_health(house: AppsHouse) -> No
         "state": "up",
         "since": 1_700_000_000_000,
         "next_attempt_at": None,
-        "gone": [],
+        "disabled": [],
         "client_certificates": [],
     }
 

@@ -10,7 +10,7 @@ from support.receiver import Answer, Received
 from support.webhooks_house import ACCOUNT, APP, CHAT_STATE, CONTENT, OTHER_APP, House, owner_of
 from switchbay.infra.db import Tx
 from switchbay.infra.machine import ManualClock
-from switchbay.webhooks.domain import GateState
+from switchbay.webhooks.domain import GateState, Reason
 from switchbay.webhooks.public import DeliveryFilter, Endpoint, Health, Owner, find_health
 from switchbay.webhooks.tables import HELD, endpoints, lanes, owners
 
@@ -433,5 +433,5 @@ async def test_health_tells_of_a_closed_gate_and_of_endpoints_that_are_gone(hous
     await house.publish(house.event("one"))
     await house.settle()
     health = await house.db.read(lambda tx: find_health(tx, ACCOUNT, APP))
-    assert health == Health(GateState.FAILED, at, at + 2_000, ((CHAT_STATE, at),))
+    assert health == Health(GateState.FAILED, at, at + 2_000, ((CHAT_STATE, at, Reason.ENDPOINT_GONE),))
     assert await house.db.read(lambda tx: find_health(tx, ACCOUNT, OTHER_APP)) is None

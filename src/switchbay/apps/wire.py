@@ -172,11 +172,12 @@ class DiffOut(BaseModel):
     report: dict[str, JsonValue]
 
 
-class GoneOut(BaseModel):
+class DisabledWebhookOut(BaseModel):
     """A webhook that is not called any more."""
 
     event: str
-    since: int = Field(description="When its endpoint answered 410; epoch milliseconds.")
+    since: int = Field(description="Epoch milliseconds.")
+    reason: str = Field(description="endpoint_gone (it answered 410) or endpoint_disabled (it was slow for too long).")
 
 
 class ClientCertificateOut(BaseModel):
@@ -193,7 +194,9 @@ class WebhooksHealthOut(BaseModel):
     state: str = Field(description="up, failed, in_transition or recovered; up in the retries by number.")
     since: int = Field(description="Epoch milliseconds.")
     next_attempt_at: int | None = Field(description="While it is failed, when the endpoint is tried again.")
-    gone: list[GoneOut] = Field(description="Webhooks whose endpoints answered 410, until the app is changed.")
+    disabled: list[DisabledWebhookOut] = Field(
+        description="Webhooks that are not called until the app is changed or they are enabled."
+    )
     client_certificates: list[ClientCertificateOut] = Field(
         description="Client certificates that end within 30 days, or have ended."
     )
@@ -305,7 +308,10 @@ def _webhooks_out(health: Health | None, now: int) -> WebhooksHealthOut | None:
         state=health.state.value,
         since=health.since,
         next_attempt_at=health.next_attempt_at,
-        gone=[GoneOut(event=event, since=since) for event, since in health.gone],
+        disabled=[
+            DisabledWebhookOut(event=event, since=since, reason=reason.value)
+            for event, since, reason in health.disabled
+        ],
         client_certificates=[
             ClientCertificateOut(event=event, not_after=not_after, state=certificate_state(not_after, now))
             for event, not_after in health.certificates
@@ -323,7 +329,7 @@ def health_out(
         findings = tuple(finding for finding in findings if finding.code != "approval_needed")
     shown_logo = logo_out(app, logo, options)
     states = {_worst(findings), shown_logo.state}
-    if webhooks is not None and (webhooks.gone or webhooks.next_attempt_at is not None):
+    if webhooks is not None and (webhooks.disabled or webhooks.next_attempt_at is not None):
         states.add("bad")
     shown_webhooks = _webhooks_out(webhooks, now)
     if shown_webhooks is not None:

@@ -70,15 +70,15 @@ def owner_changed(account_id: str, owner_id: str) -> Callable[[], None]:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How deliveries to an owner go. ``next_attempt_at`` is set while its gate is closed; ``gone`` are the events whose
-    endpoints answered that they are gone, each with the time (epoch milliseconds); ``certificates`` are the events (or
-    ``default``) whose endpoints are shown a client certificate, each with its end.
+    """How deliveries to an owner go. ``next_attempt_at`` is set while its gate is closed; ``disabled`` are the
+    events whose webhooks are called no more, each with the time (epoch milliseconds) and the reason; ``certificates``
+    are the events (or ``default``) whose endpoints are shown a client certificate, each with its end.
     """
 
     state: GateState
     since: int
     next_attempt_at: int | None
-    gone: tuple[tuple[str, int], ...]
+    disabled: tuple[tuple[str, int, Reason], ...]
     certificates: tuple[tuple[str, int], ...] = ()
 
 
@@ -87,13 +87,17 @@ async def find_health(tx: Tx, account_id: str, owner_id: str) -> Health | None:
     row = await store.find_owner(tx, account_id, owner_id)
     if row is None:
         return None
-    gone = ((each.event_key, each.disabled_at) for each in row.endpoints if each.disabled_at is not None)
+    disabled = (
+        (each.event_key, each.disabled_at, reason)
+        for each in row.endpoints
+        if each.disabled_at is not None and (reason := _why_disabled(each)) is not None
+    )
     state = GateState(row.gate)
     return Health(
         state,
         row.gate_since,
         row.gate_next if state is GateState.FAILED else None,
-        tuple(sorted(gone)),
+        tuple(sorted(disabled)),
         tuple(
             (each.event_key, each.not_after) for each in await client_certificates.of_owner(tx, account_id, owner_id)
         ),

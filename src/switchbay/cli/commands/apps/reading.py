@@ -108,8 +108,9 @@ def show(
         typer.echo(plain(f"webhooks {', '.join([*facts, *([f'tried again {when(again)}'] if again else [])])}"))
     if reason := mapping(health.get("conversations")).get("reason"):
         typer.echo(plain(f"conversations: {reason}"))
-    for gone in objects(webhooks.get("gone")):
-        typer.echo(plain(f"webhook {gone.get('event')}: answered 410 {when(gone.get('since'))}, disabled"))
+    for disabled in objects(webhooks.get("disabled")):
+        since = when(disabled.get("since"))
+        typer.echo(plain(f"webhook {disabled.get('event')}: disabled since {since}, {disabled.get('reason')}"))
     for ending in objects(webhooks.get("client_certificates")):
         verb = "ended" if ending.get("state") == "ended" else "ends"
         typer.echo(plain(f"client certificate of {ending.get('event')}: {verb} {when(ending.get('not_after'))}"))

@@ -1,15 +1,16 @@
 """What must hold of the delivery engine whatever has happened in its world.
 
-In a lane nothing is begun before all that comes before it is done with; nothing is sent again unless a death, a stop
-or a lease that ran out explains it; in the end nothing is pending, and what was not delivered has a reason that what
-happened allows. Who sends what is seen from outside, by the requests that arrived; what is over, by the log.
+In a lane nothing is begun before all that comes before it is done with, or, where an app takes the order by best
+effort, has failed once; nothing is sent again unless a death, a stop or a lease that ran out explains it; in the end
+nothing is pending, and what was not delivered has a reason that what happened allows. Who sends what is seen from
+outside, by the requests that arrived; what is over, by the log.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import cast
 
-from support.engine_world import Arrival, World
+from support.engine_world import BY_EFFORT, Arrival, World
 from switchbay.infra.db import Row
 
 MARGIN_MS = 11_000
@@ -60,14 +61,17 @@ def _check_end(world: World, row: Row) -> None:
 def _check_order(world: World, rows: Sequence[Row]) -> None:
     first: dict[tuple[str, bool], Arrival] = {}
     taken: dict[tuple[str, bool], int] = {}
+    failed: dict[tuple[str, bool], int] = {}
     for each in world.arrivals:
         first.setdefault(each.key, each)
         if each.is_success:
             taken.setdefault(each.key, each.place)
+        elif each.is_success is False:
+            failed.setdefault(each.key, each.place)
     by_lane: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        by_lane[row["owner_id"], row["lane"]].append(row)
-    for of_lane in by_lane.values():
+        by_lane[row["owner_id"], row["conversation"] or row["lane"]].append(row)
+    for (app, _), of_lane in by_lane.items():
         ordered = sorted(of_lane, key=lambda row: cast("int", row["position"]))
         assert [row["position"] for row in ordered] == list(range(len(ordered)))
         for place, row in enumerate(ordered):
@@ -76,7 +80,10 @@ def _check_order(world: World, rows: Sequence[Row]) -> None:
                 assert begun is not None
                 is_taken = taken.get(_key(before), len(world.arrivals)) < begun.place
                 is_over = before["status"] == "failed" and world.finished_at_step[before["id"]] <= begun.step
-                assert is_taken or is_over, f"{row['body']!r} was sent before {before['body']!r} was done with"
+                is_apart = app == BY_EFFORT and failed.get(_key(before), len(world.arrivals)) < begun.place
+                assert is_taken or is_over or is_apart, (
+                    f"{row['body']!r} was sent before {before['body']!r} was done with"
+                )
 
 
 def _check_repetitions(world: World, rows: Sequence[Row]) -> None:

@@ -7,7 +7,7 @@ each request and answers as the endpoint is told to. What must hold of it is in 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, cycle
 from typing import Literal, TypeVar, cast
 
@@ -20,13 +20,14 @@ from switchbay.infra.egress import Egress, Outcome
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.kit.errors import AppError
-from switchbay.webhooks.public import Endpoint, Notification, Owner, Webhooks, set_owner
+from switchbay.webhooks.public import Endpoint, Notification, Ordering, Owner, Webhooks, set_owner
 from switchbay.webhooks.replay import ReplayFilter
 from switchbay.webhooks.tables import deliveries, lanes
 
 T = TypeVar("T")
 LEASE = 60.0
-APPS = ("by-number", "by-time")
+APPS = ("by-number", "by-time", "by-effort")
+BY_TIME, BY_EFFORT = APPS[1:]
 LANES = ("c1", "c1", "c1", "c2", "c3")
 MOST_NODES = 4
 
@@ -188,10 +189,11 @@ class World:
     # What may happen
 
     async def begin(self) -> None:
-        """Two apps, two nodes."""
+        """An app of each kind, two nodes."""
         self.apps = {
             "by-number": App(True, 2, 0, {2}, {0}),
-            "by-time": App(True, 1, 259_200, {1}, {259_200}),
+            BY_TIME: App(True, 1, 259_200, {1}, {259_200}),
+            BY_EFFORT: App(True, 2, 0, {2}, {0}),
         }
         for app in APPS:
             await self._configure(app)
@@ -262,7 +264,7 @@ class World:
             state.was_disabled = state.was_disabled or not enabled
         if tune is not None:
             state.retries = tune % 4
-            state.retention = 0 if app == "by-number" else (60, 3600, 259_200)[tune % 3]
+            state.retention = (60, 3600, 259_200)[tune % 3] if app == BY_TIME else 0
             state.all_retries.add(state.retries)
             state.all_retentions.add(state.retention)
         await self._configure(app)
@@ -271,6 +273,8 @@ class World:
         state = self.apps[app]
         endpoint = Endpoint(CONTENT, f"https://endpoint.example/{app}", (), state.retries)
         owner = Owner(ACCOUNT, app, app, state.enabled, (endpoint,), state.retention, SECRET, None)
+        if app == BY_EFFORT:
+            owner = replace(owner, ordering=Ordering.BEST_EFFORT)
         await self.db.write(lambda tx: set_owner(tx, self.vault, owner, self.clock.now_ms()))
 
     def answer(self) -> None:

@@ -33,7 +33,7 @@ Happening = tuple[str, int, int, int]
 
 async def happen(world: World, what: str, a: int, b: int) -> None:
     """One thing happens; ``a`` and ``b`` say the rest."""
-    app, lane = APPS[b % 2], LANES[b // 2 % len(LANES)]
+    app, lane = APPS[b % len(APPS)], LANES[b // len(APPS) % len(LANES)]
     happenings: dict[str, Callable[[], Awaitable[object]]] = {
         "publish": lambda: world.publish(a, app, lane, 1 + b // 6 % 3),
         "publish and die": lambda: world.publish(a, app, lane, 1 + b // 6 % 3, dies=True),

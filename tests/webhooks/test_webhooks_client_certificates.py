@@ -1,13 +1,15 @@
 """Endpoints that ask who calls are shown the app's client certificate; it is checked when it is set."""
 
+import base64
 import datetime as dt
+import math
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.x509 import load_pem_x509_certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from fastapi import FastAPI
@@ -23,8 +25,8 @@ from switchbay.infra.vault import Vault
 from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS
 from switchbay.kit.errors import AppError
 from switchbay.kit.secret import Secret
-from switchbay.webhooks.client_certificates import read_pair
 from switchbay.webhooks.client_certificates_admin import router
+from switchbay.webhooks.key_pairs import read_pair
 from switchbay.webhooks.public import DeliveryFilter, Endpoint, certificate_state, find_health
 from switchbay.webhooks.tables import client_certificates
 
@@ -224,7 +226,9 @@ def test_one_file_may_hold_both_and_the_key_does_not_get_into_the_chain(authorit
     assert (pair.chain, pair.private_key) == (chain, key)
 
 
-def _pem(key: rsa.RSAPrivateKey, algorithm: serialization.KeySerializationEncryption | None = None) -> bytes:
+def _pem(
+    key: Key | x25519.X25519PrivateKey, algorithm: serialization.KeySerializationEncryption | None = None
+) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -242,7 +246,11 @@ def test_what_cannot_be_used_is_refused_with_its_reason(authority: Authority, tm
         "there is no certificate in PEM form": (b"", key),
         "there is no private key in PEM form": (chain, chain),
         "the key is encrypted": (chain, _pem(rsa.generate_private_key(65537, 2048), sealed)),
-        "the RSA key has fewer than 2048 bits": (chain, _pem(weak)),
+        "the key is neither RSA, nor of an elliptic curve, nor Ed25519": (
+            chain,
+            _pem(x25519.X25519PrivateKey.generate()),
+        ),
+        "the RSA key has fewer than 2048 or more than 4096 bits": (chain, _pem(weak)),
         "the key is not that of the first certificate": (chain, others_key),
         "a certificate is not signed by the one behind it": (chain + stranger, key),
         "there are more than 8 certificates": (9 * chain, key),
@@ -254,6 +262,88 @@ def test_what_cannot_be_used_is_refused_with_its_reason(authority: Authority, tm
         with pytest.raises(AppError) as caught:
             read_pair(*pair, NOW)
         assert (caught.value.code, caught.value.detail["why"]) == ("client_certificate_refused", why)
+
+
+def _tampered(key: rsa.RSAPrivateKey, **numbers: int) -> bytes:
+    """An RSA key (RFC 8017 §A.1.2) some of whose numbers are others, as PEM."""
+    own = key.private_numbers()
+    values = {
+        "n": own.public_numbers.n,
+        "e": own.public_numbers.e,
+        "d": own.d,
+        "p": own.p,
+        "q": own.q,
+        "dmp1": own.dmp1,
+        "dmq1": own.dmq1,
+        "iqmp": own.iqmp,
+        **numbers,
+    }
+    der = b"".join(_der(2, value.to_bytes(value.bit_length() // 8 + 1)) for value in (0, *values.values()))
+    text = base64.encodebytes(_der(0x30, der))
+    return b"-----BEGIN RSA PRIVATE KEY-----\n" + text + b"-----END RSA PRIVATE KEY-----\n"
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content).to_bytes((len(content).bit_length() + 7) // 8 or 1)
+    return bytes([tag]) + (size if len(content) < 128 else bytes([0x80 + len(size)]) + size) + content
+
+
+def test_an_rsa_key_whose_numbers_do_not_fit_together_is_refused(authority: Authority) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    own = key.private_numbers()
+    chain, _ = authority.client_pair("bot", key=key)
+    assert read_pair(chain, _tampered(key), NOW).private_key == _pem(key)
+    for tampered in (
+        {"p": own.p + 2},
+        {"p": 1, "q": own.public_numbers.n},
+        {"d": own.d + 2},
+        {"e": 3},
+        {"e": own.public_numbers.e + 1},
+        {"dmp1": own.dmp1 + 1},
+        {"dmq1": 0},
+        {"iqmp": own.iqmp + 1},
+        {"n": own.public_numbers.n + 1},
+    ):
+        with pytest.raises(AppError) as caught:
+            read_pair(chain, _tampered(key, **tampered), NOW)
+        assert caught.value.code == "client_certificate_refused"
+
+
+def test_an_rsa_key_without_primes_is_refused(authority: Authority) -> None:
+    p = q = 1
+    while (p * q).bit_length() != 2048:
+        p, q = (rsa.generate_private_key(65537, 1024).public_key().public_numbers().n for _ in range(2))  # noqa: S505 - as parts
+    d = pow(65537, -1, math.lcm(p - 1, q - 1))
+    numbers = {"n": p * q, "p": p, "q": q, "d": d, "dmp1": d % (p - 1), "dmq1": d % (q - 1), "iqmp": pow(q, -1, p)}
+    text = _tampered(rsa.generate_private_key(65537, 2048), **numbers)
+    key = serialization.load_pem_private_key(text, None, unsafe_skip_rsa_key_validation=True)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    chain, _ = authority.client_pair("bot", key=key)
+    with pytest.raises(AppError) as caught:
+        read_pair(chain, text, NOW)
+    assert caught.value.detail["why"] == "the key is not that of the first certificate"
+
+
+def test_an_encrypted_key_of_the_old_form_is_told_as_such(authority: Authority) -> None:
+    chain, _ = authority.client_pair("bot")
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    assert b"DEK-Info" in key
+    with pytest.raises(AppError) as caught:
+        read_pair(chain, key, NOW)
+    assert caught.value.detail["why"] == "the key is encrypted"
+
+
+def test_a_great_key_is_refused_before_it_is_read(authority: Authority) -> None:
+    chain, key = authority.client_pair("bot")
+    great = b"-----BEGIN PRIVATE KEY-----\n" + 9_000 * b"A" + b"\n-----END PRIVATE KEY-----\n"
+    with pytest.raises(AppError) as caught:
+        read_pair(chain, great, NOW)
+    assert caught.value.detail["why"] == "there is no private key in PEM form"
+    assert read_pair(chain, great + key, NOW).private_key == key
 
 
 def test_a_certificate_without_a_named_use_is_taken(authority: Authority) -> None:

@@ -1,18 +1,10 @@
-"""Client certificates that endpoints are shown (mutual TLS): checking them, keeping them, having them ready for use.
+"""Client certificates that endpoints are shown (mutual TLS): keeping them, and having them ready for use.
 
-An app has one for each of its events, or ``default`` for those that have none of their own. A chain is PEM (RFC 7468),
-the app's own certificate first, each signed by the next; the key is sealed at rest and never shown.
+An app has one for each of its events, or ``default`` for those that have none of their own. The key is sealed at rest
+and never shown.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
-
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from switchbay.accounts.public import Actor, record_audit
 from switchbay.infra.db import Database, Tx
@@ -22,6 +14,7 @@ from switchbay.infra.memory import BoundedCache, SingleFlight
 from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
 from switchbay.webhooks.domain import canonical_event_key
+from switchbay.webhooks.key_pairs import read_pair
 from switchbay.webhooks.owners import owner_changed
 from switchbay.webhooks.store import client_certificates as store
 from switchbay.webhooks.store import gates, owners
@@ -30,9 +23,6 @@ from switchbay.webhooks.store.client_certificates import CertificateRow
 DEFAULT = "default"
 """Stands for all events of an app that have no certificate of their own."""
 
-_MOST_CERTIFICATES = 8
-_LEAST_RSA_BITS = 2048
-_MOST_NAME_CHARACTERS = 500
 _ENDS_SOON_MS = 30 * 86_400_000
 _MOST_READY = 64
 """Each takes most of a megabyte, since it comes with the authorities that it trusts."""
@@ -45,106 +35,6 @@ def certificate_state(not_after: int, now: int) -> CertificateState:
     if not_after <= now:
         return "ended"
     return "ends_soon" if not_after <= now + _ENDS_SOON_MS else "good"
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A chain and its key, checked and written anew, and what the certificate says. Times are epoch milliseconds."""
-
-    chain: bytes
-    private_key: bytes
-    subject: str
-    issuer: str
-    fingerprint: str
-    not_before: int
-    not_after: int
-
-
-def read_pair(chain: bytes, private_key: bytes, now: int) -> Pair:
-    """Read a PEM chain and a PEM key that can be used at ``now``. Raises ``client_certificate_refused``."""
-    certificates = _read_chain(chain)
-    leaf = certificates[0]
-    key = _read_key(private_key)
-    try:
-        _check_chain(certificates)
-        _check_use(leaf)
-        public_key = leaf.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
-        raise errors.client_certificate_refused("the certificate cannot be read") from error
-    if _spki(public_key) != _spki(key.public_key()):
-        raise errors.client_certificate_refused("the key is not that of the first certificate")
-    not_before, not_after = _ms(leaf.not_valid_before_utc), _ms(leaf.not_valid_after_utc)
-    if not_after <= now:
-        raise errors.client_certificate_refused("the certificate has expired")
-    if not_before > now:
-        raise errors.client_certificate_refused("the certificate is not valid yet")
-    return Pair(
-        b"".join(each.public_bytes(serialization.Encoding.PEM) for each in certificates),
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-        _name(leaf.subject),
-        _name(leaf.issuer),
-        leaf.fingerprint(hashes.SHA256()).hex(),
-        not_before,
-        not_after,
-    )
-
-
-def _read_chain(chain: bytes) -> list[x509.Certificate]:
-    try:
-        certificates = x509.load_pem_x509_certificates(chain)
-    except ValueError as error:
-        raise errors.client_certificate_refused("there is no certificate in PEM form") from error
-    if len(certificates) > _MOST_CERTIFICATES:
-        raise errors.client_certificate_refused(f"there are more than {_MOST_CERTIFICATES} certificates")
-    return certificates
-
-
-_Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-
-
-def _read_key(text: bytes) -> _Key:
-    try:
-        key = serialization.load_pem_private_key(text, password=None)
-    except TypeError as error:
-        raise errors.client_certificate_refused("the key is encrypted") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise errors.client_certificate_refused("there is no private key in PEM form") from error
-    if not isinstance(key, _Key):
-        raise errors.client_certificate_refused("the key is neither RSA, nor of an elliptic curve, nor Ed25519")
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _LEAST_RSA_BITS:
-        raise errors.client_certificate_refused(f"the RSA key has fewer than {_LEAST_RSA_BITS} bits")
-    return key
-
-
-def _check_chain(certificates: list[x509.Certificate]) -> None:
-    for place, each in enumerate(certificates[1:]):
-        try:
-            certificates[place].verify_directly_issued_by(each)
-        except (ValueError, TypeError, InvalidSignature) as error:
-            raise errors.client_certificate_refused("a certificate is not signed by the one behind it") from error
-
-
-def _check_use(leaf: x509.Certificate) -> None:
-    try:
-        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return
-    if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage):
-        raise errors.client_certificate_refused("the certificate is not for clients")
-
-
-def _spki(key: object) -> bytes:
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
-        return b""
-    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _name(name: x509.Name) -> str:
-    return name.rfc4514_string().replace("\x00", "\ufffd")[:_MOST_NAME_CHARACTERS]
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 class ClientCertificates:

@@ -15,6 +15,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from switchbay.kit.record import Record
 from switchbay.kit.secret import Secret
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, sign
 
@@ -113,8 +114,7 @@ class Notification:
     mark: Mark | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Record, frozen=True):
     """A delivery that is to be made. ``attempts`` counts those made; ``not_before`` is 0 when nothing waits.
 
     ``origin`` is set where it is not the event as it happened; ``event_id`` is then the id by which receivers know it.
@@ -123,7 +123,7 @@ class Pending:
     id: str
     position: int
     event_key: str
-    body: bytes = field(repr=False)
+    body: bytes
     attempts: int
     not_before: int
     created_at: int
@@ -196,8 +196,7 @@ class AttemptOutcome(StrEnum):
     GAVE_UP = "gave_up"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Record, frozen=True):
     """What an attempt led to, and when the next one is due if there is one (epoch milliseconds).
 
     ``reason`` says why there is none. ``holds`` says that it is the gate that decides when the next one is made, and

@@ -21,5 +21,25 @@ DELIVERY_SECONDS = Histogram(
     "Time from the event to its delivery, retries included.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 60, 150, 600, 3600),
 )
-IN_FLIGHT = Gauge("switchbay_webhook_in_flight", "Webhook requests under way on this node.")
-LANES = Gauge("switchbay_webhook_lanes", "Lanes that this node holds in memory.")
+
+
+class Level:
+    """A number that goes up and down with every delivery, on the event loop: its gauge reads it when it is asked."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._value = 0
+        gauge.set_function(lambda: self._value)
+
+    def inc(self) -> None:
+        """One more."""
+        self._value += 1
+
+    def dec(self) -> None:
+        """One less."""
+        self._value -= 1
+
+
+IN_FLIGHT = Level(Gauge("switchbay_webhook_in_flight", "Webhook requests under way on this node."))
+LANES = Level(Gauge("switchbay_webhook_lanes", "Lanes that this node holds in memory."))

@@ -1,7 +1,7 @@
 """What goes over the wire to an endpoint, what is kept of its answer, deliveries as the management API shows them."""
 
 import base64
-from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -60,11 +60,12 @@ def request_headers(
     return headers
 
 
-def kept_headers(headers: Iterable[tuple[str, str]]) -> str:
+@lru_cache(maxsize=64)  # an endpoint's answers have the same head for as long as the second of their Date
+def kept_headers(headers: tuple[tuple[str, str], ...]) -> str:
     """A response's headers as JSON text: bounded, cookies and challenges hidden."""
     kept = [
         (name[:_KEPT_HEADER_CHARACTERS], HIDDEN if name.lower() in _HIDDEN_RESPONSE_HEADERS else _cut(value))
-        for name, value in list(headers)[:_KEPT_HEADERS]
+        for name, value in headers[:_KEPT_HEADERS]
     ]
     return msgspec.json.encode(kept).decode()
 

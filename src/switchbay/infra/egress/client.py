@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from switchbay.infra.egress.pool import KeptConnections, Origin
 from switchbay.infra.egress.proxy import parse_proxy
 from switchbay.infra.egress.resolver import Lookup, Resolver, system_lookup
 from switchbay.infra.egress.targets import BadUrl, Target, parse_target
+from switchbay.kit.record import Record
 
 Headers = Sequence[tuple[str, str]]
 
@@ -25,8 +26,7 @@ _IDLE_SECONDS = 30.0
 _REMEMBER_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """How a call went.
 
     ``failure`` is None when a whole response arrived, or as much of its body as the limit allows (``truncated``);
@@ -37,8 +37,8 @@ class Outcome:
     """
 
     status: int | None
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
     truncated: bool
     failure: str | None
     detail: str | None
@@ -48,16 +48,28 @@ class Outcome:
     address: str | None
 
 
+@lru_cache(maxsize=1024)
+def _is_name(name: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None
+
+
 def _encode(method: Literal["POST", "GET"], target: Target, headers: Headers, body: bytes) -> bytes:
-    lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"]
-    for name, value in headers:
-        if not _HEADER_NAME.fullmatch(name) or _FORBIDDEN_IN_VALUE.search(value):
+    # One search through all values; only when it finds something is each looked at.
+    if _FORBIDDEN_IN_VALUE.search("".join([value for _, value in headers])):
+        name = next(name for name, value in headers if _FORBIDDEN_IN_VALUE.search(value))
+        raise ValueError(f"header {name!r} cannot be sent")
+    for name, _ in headers:
+        if not _is_name(name):
             raise ValueError(f"header {name!r} cannot be sent")
-        lines.append(f"{name}: {value}\r\n")
-    if method == "POST":
-        lines.append(f"Content-Length: {len(body)}\r\n")
-    lines.append("\r\n")
-    return "".join(lines).encode() + body
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    length = f"Content-Length: {len(body)}\r\n" if method == "POST" else ""
+    head = f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n{lines}{length}\r\n"
+    return head.encode() + body
+
+
+@lru_cache(maxsize=64)  # an endpoint's answers have the same head for as long as the second of their Date
+def _decoded(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
 
 
 class Egress:
@@ -177,15 +189,11 @@ class Egress:
     ) -> Reply:
         done = connection.exchange(request, response_bytes)
         self._busy.add(connection)
+        timer = asyncio.get_running_loop().call_later(response_seconds, connection.expire, response_seconds)
         try:
-            async with asyncio.timeout(response_seconds):
-                return await done
-        except TimeoutError:
-            reply = connection.partial()
-            reply.failure = "response_timeout"
-            reply.detail = f"no whole response within {response_seconds:g} s"
-            return reply
+            return await done
         finally:
+            timer.cancel()
             self._busy.discard(connection)
             if not connection.is_reusable:
                 connection.abort()
@@ -222,7 +230,7 @@ def _ms(start: float, end: float) -> int:
 def _outcome(reply: Reply, connect_ms: int | None, began: float, ended: float, address: str | None) -> Outcome:
     return Outcome(
         reply.status,
-        tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers),
+        _decoded(tuple(reply.headers)),
         bytes(reply.body),
         reply.truncated,
         reply.failure,

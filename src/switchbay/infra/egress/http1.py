@@ -80,9 +80,9 @@ class Connection(asyncio.Protocol):
             self._finish("connection_closed", "the connection was closed before the request")
         return done
 
-    def partial(self) -> Reply:
-        """What has arrived up to now."""
-        return self._reply
+    def expire(self, seconds: float) -> None:
+        """The time for the response is over: what has arrived by now is all of it."""
+        self._finish("response_timeout", f"no whole response within {seconds:g} s")
 
     def abort(self) -> None:
         """Close at once, without ceremony."""

@@ -1,34 +1,34 @@
 """SQL of deliveries and attempts, as the dispatcher needs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import sqlalchemy as sa
 
 from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.bulk import runs
 from switchbay.infra.db.door import Value
+from switchbay.kit.record import Record
 from switchbay.webhooks.domain import Mark, Origin, Pending, Status
-from switchbay.webhooks.store.lanes import LaneKey, runs
+from switchbay.webhooks.store.lanes import MOST_ROWS, LaneKey
 from switchbay.webhooks.store.listing import first_id_at
 from switchbay.webhooks.tables import attempts, deliveries, lanes
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
+class NewDelivery(Record, frozen=True):
     """A delivery to be made."""
 
     id: str
     key: LaneKey
     position: int
     event_key: str
-    body: bytes = field(repr=False)
+    body: bytes
     created_at: int
     mark: Mark | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Record, frozen=True):
     """A delivery that is over."""
 
     account_id: str
@@ -61,8 +61,7 @@ class SetApart:
     conversation: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRow:
+class AttemptRow(Record, frozen=True):
     """One attempt, as stored."""
 
     account_id: str
@@ -158,7 +157,7 @@ async def windows(tx: Tx, wanted: Sequence[tuple[LaneKey, int]], *, most: int) -
     if tx.engine == "postgresql":
         return await _windows_of_parts(tx, wanted, most=most)
     found: list[tuple[list[Pending], int]] = []
-    for start, size in runs(len(wanted)):
+    for start, size in runs(len(wanted), MOST_ROWS):
         params: dict[str, str | int] = {"most": most}
         for place, (key, from_position) in enumerate(wanted[start : start + size]):
             params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = key

@@ -4,7 +4,7 @@ Statements that touch several lanes are upserts over rows sorted by key: both en
 two transactions never wait for each other in a circle.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.bulk import runs
+from switchbay.kit.record import Record
 from switchbay.webhooks.tables import HELD, lanes
 
 LaneKey = tuple[str, str, str]
@@ -19,12 +21,11 @@ OwnerKey = tuple[str, str]
 
 _KEY = ("account_id", "owner_id", "lane")
 _OWN = "retry/"
-_MOST_ROWS = 64
+MOST_ROWS = 64
 _NEVER = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Record, frozen=True):
     """So many new deliveries for a lane."""
 
     key: LaneKey
@@ -32,8 +33,7 @@ class Publish:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Record, frozen=True):
     """A lane after a publish: ``next_position`` comes after the last new delivery.
 
     ``claimed_from`` is the position from which on the node that holds the lane knows all of it without reading.
@@ -46,8 +46,7 @@ class Published:
     wake_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Record, frozen=True):
     """Keep a lane until ``wake_at``, or release it if nothing was published behind ``release_at_position``."""
 
     key: LaneKey
@@ -92,17 +91,6 @@ def own_lane(key: LaneKey, delivery_id: str) -> LaneKey:
 def is_own(key: LaneKey) -> bool:
     """Whether a lane is one of a single delivery; a conversation's id never looks so."""
     return key[2].startswith(_OWN)
-
-
-def runs(count: int) -> Iterator[tuple[int, int]]:
-    """Split ``count`` rows into runs of 64, 32, 16 … 1, so that few statements are prepared."""
-    start = 0
-    size = _MOST_ROWS
-    while start < count:
-        while size > count - start:
-            size >>= 1
-        yield start, size
-        start += size
 
 
 def _row(place: int, values: Mapping[str, str]) -> dict[str, sa.BindParameter[object]]:
@@ -214,7 +202,7 @@ async def publish(tx: Tx, rows: Sequence[Publish], *, node: str, wake_at: int) -
     """Give out positions; a free lane becomes ``node``'s until ``wake_at``."""
     ordered = sorted(rows, key=lambda row: row.key)
     found: dict[LaneKey, Published] = {}
-    for start, size in runs(len(ordered)):
+    for start, size in runs(len(ordered), MOST_ROWS):
         params: dict[str, str | int] = {"node": node, "wake_at": wake_at}
         for place, row in enumerate(ordered[start : start + size]):
             params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
@@ -231,7 +219,7 @@ async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
     ordered = sorted((row for row in rows if not is_own(row.key)) if own else rows, key=lambda row: row.key)
     fences = {row.key: row.fence for row in ordered}
     held = await _settle_own(tx, own) if own else {}
-    for start, size in runs(len(ordered)):
+    for start, size in runs(len(ordered), MOST_ROWS):
         params: dict[str, str | int] = {}
         for place, row in enumerate(ordered[start : start + size]):
             params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key

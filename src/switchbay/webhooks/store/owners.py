@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.lists import any_of, places
 from switchbay.webhooks.domain import Reason, Status
 from switchbay.webhooks.tables import client_certificates, deliveries, endpoints, owners
 
@@ -116,33 +119,44 @@ _select_endpoints = (
     )
     .where(endpoints.c.account_id == sa.bindparam("account_id"), endpoints.c.owner_id == sa.bindparam("owner_id"))
 )
-_select_subscriptions = (
-    sa.select(endpoints.c.owner_id, endpoints.c.event_key)
-    .select_from(
-        endpoints.join(
-            owners, sa.and_(endpoints.c.account_id == owners.c.account_id, endpoints.c.owner_id == owners.c.owner_id)
+
+
+@lru_cache(maxsize=16)
+def _subscriptions(count: int) -> sa.Select[tuple[str, str]]:
+    return (
+        sa.select(endpoints.c.owner_id, endpoints.c.event_key)
+        .select_from(
+            endpoints.join(
+                owners,
+                sa.and_(endpoints.c.account_id == owners.c.account_id, endpoints.c.owner_id == owners.c.owner_id),
+            )
+        )
+        .where(
+            endpoints.c.account_id == sa.bindparam("account_id"),
+            endpoints.c.owner_id.in_(any_of("owner_", count)),
+            owners.c.enabled.is_(sa.true()),
+            endpoints.c.disabled_at.is_(None),
         )
     )
-    .where(
-        endpoints.c.account_id == sa.bindparam("account_id"),
-        endpoints.c.owner_id.in_(sa.bindparam("owner_ids", expanding=True)),
-        owners.c.enabled.is_(sa.true()),
-        endpoints.c.disabled_at.is_(None),
-    )
-)
+
+
 # Those that hear the whole account beside it: a look into an index, where nearly every account has none.
 _hearing = sa.select(owners.c.owner_id).where(
     owners.c.account_id == sa.bindparam("account_id"),
     owners.c.hears_all.is_(sa.true()),
 )
-_select_audience = sa.union_all(
-    _select_subscriptions.add_columns(sa.literal_column("0")),
-    sa.select(endpoints.c.owner_id, endpoints.c.event_key, sa.literal_column("1")).where(
-        endpoints.c.account_id == sa.bindparam("account_id"),
-        endpoints.c.owner_id.in_(_hearing),
-        endpoints.c.disabled_at.is_(None),
-    ),
-)
+
+
+@lru_cache(maxsize=16)
+def _audience(count: int) -> sa.CompoundSelect[Any]:
+    return sa.union_all(
+        _subscriptions(count).add_columns(sa.literal_column("0")),
+        sa.select(endpoints.c.owner_id, endpoints.c.event_key, sa.literal_column("1")).where(
+            endpoints.c.account_id == sa.bindparam("account_id"),
+            endpoints.c.owner_id.in_(_hearing),
+            endpoints.c.disabled_at.is_(None),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +310,10 @@ async def find_owner(tx: Tx, account_id: str, owner_id: str) -> OwnerRow | None:
 
 async def subscriptions(tx: Tx, account_id: str, owner_ids: Sequence[str]) -> set[tuple[str, str]]:
     """The pairs of owner and event key that are to be told, of enabled owners."""
-    rows = await tx.fetch(_select_subscriptions, {"account_id": account_id, "owner_ids": owner_ids})
+    if not owner_ids:
+        return set()
+    count, params = places("owner_", owner_ids)
+    rows = await tx.fetch(_subscriptions(count), {"account_id": account_id, **params})
     return {(row[0], row[1]) for row in rows}
 
 
@@ -311,7 +328,8 @@ class Audience:
 async def audience(tx: Tx, account_id: str, owner_ids: Sequence[str]) -> Audience:
     """Whom events of these owners' conversations are told to, as it is in this transaction, never as it was before."""
     found = Audience(set(), {})
-    for row in await tx.fetch(_select_audience, {"account_id": account_id, "owner_ids": owner_ids}):
+    count, params = places("owner_", owner_ids)
+    for row in await tx.fetch(_audience(count), {"account_id": account_id, **params}):
         if row[2]:
             found.hearing.setdefault(row[1], []).append(row[0])
         else:

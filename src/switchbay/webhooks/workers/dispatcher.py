@@ -10,9 +10,9 @@ loop, so nothing needs a lock.
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from switchbay.infra.db import Database, DatabaseUnavailable
 from switchbay.infra.machine import Clock
@@ -335,7 +335,7 @@ class Dispatcher:
             self._drop(lane)
         elif is_renewal:
             lane.lease_until = max(lane.lease_until, result.wake_at)
-        elif fate in {Fate.RELEASED, Fate.PARKED} or result.leaves:
+        elif fate is Fate.RELEASED or fate is Fate.PARKED or result.leaves:
             self._drop(lane)
         else:
             lane.lease_until = result.wake_at

@@ -1,9 +1,9 @@
 """A lane in memory: what is known of its pending deliveries, and what is being done about the first of them."""
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from switchbay.kit.record import Record
 from switchbay.webhooks.domain import Pending
 from switchbay.webhooks.store.lanes import LaneKey
 
@@ -26,8 +26,7 @@ class State(Enum):
     """Waits for a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
+class Handoff(Record, frozen=True):
     """What a committed publish tells the dispatcher of its own node about one lane."""
 
     key: LaneKey

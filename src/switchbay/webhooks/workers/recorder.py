@@ -13,6 +13,7 @@ from enum import Enum, auto
 import structlog
 
 from switchbay.infra.db import Database, DatabaseUnavailable, Tx
+from switchbay.kit.record import Record
 from switchbay.webhooks import metrics
 from switchbay.webhooks.domain import (
     GONE,
@@ -39,8 +40,7 @@ _LONGEST_WAIT_SECONDS = 5.0
 _log = structlog.get_logger("webhooks")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record, frozen=True):
     """What is to be written down about a lane: an attempt at or the end of ``delivery``, or its lease alone.
 
     ``release_at`` is the position that must be the lane's next for it to be released; None keeps the lane until

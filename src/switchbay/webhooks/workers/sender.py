@@ -1,10 +1,10 @@
 """One attempt: which endpoint counts now, the signed request, and what its answer means."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from switchbay.infra.egress import Egress, Identity, Outcome
 from switchbay.infra.machine import Clock
+from switchbay.kit.record import Record
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 from switchbay.webhooks import metrics, wire
 from switchbay.webhooks.client_certificates import ClientCertificates
@@ -71,8 +71,7 @@ class AccountSettings(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(Record, frozen=True):
     """An attempt that was made. ``is_strained`` tells that the endpoint should be given fewer requests at once,
     ``trips`` that it counts for the breaker.
     """

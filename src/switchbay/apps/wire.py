@@ -191,7 +191,10 @@ class ClientCertificateOut(BaseModel):
 class WebhooksHealthOut(BaseModel):
     """How an app's webhooks are doing."""
 
-    state: str = Field(description="up, failed, in_transition or recovered; up in the retries by number.")
+    state: str = Field(
+        description="up, failed, in_transition or recovered; in the retries by number up, or in_transition just after"
+        " the app was enabled."
+    )
     since: int = Field(description="Epoch milliseconds.")
     next_attempt_at: int | None = Field(description="While it is failed, when the endpoint is tried again.")
     disabled: list[DisabledWebhookOut] = Field(

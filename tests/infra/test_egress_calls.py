@@ -537,3 +537,23 @@ async def test_closing_ends_calls_under_way(egress: Egress, authority: Authority
         await egress.close()
         assert (await call).failure == "connection_closed"
         assert (await post(egress, receiver.url())).failure == "connect"
+
+
+async def test_closing_while_a_connection_is_made_leaves_none(egress: Egress, authority: Authority) -> None:
+    arrived, may_go_on = asyncio.Event(), asyncio.Event()
+    async with Receiver(authority) as receiver:
+
+        async def pass_on_when_told(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            arrived.set()
+            await may_go_on.wait()
+            near, far = await asyncio.open_connection("127.0.0.1", receiver.port)
+            await asyncio.gather(_pump(reader, far), _pump(near, writer))
+
+        async with raw_server(pass_on_when_told, None) as url:
+            call = asyncio.create_task(post(egress, url, connect=30, response=30))
+            await arrived.wait()
+            await egress.close()
+            may_go_on.set()
+            outcome = await call
+            await receiver.wait_until_closed()
+    assert (outcome.failure, outcome.status, receiver.requests) == ("connect", None, [])

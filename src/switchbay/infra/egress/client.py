@@ -168,10 +168,10 @@ class Egress:
                 # The server had closed the kept connection just before the request: once more, over a new one.
                 began = clock()
                 deadline = began + connect_seconds
-            if self._closed:
-                raise Failed("connect", "outbound calls are closed")
+            self._check_open()
             context = None if identity is None else identity.context
             connection, address = await self._dialer.dial(target, addresses, deadline, context)
+            self._check_open(connection)
             connect_ms = _ms(began, clock())
             reply = await self._exchange(connection, request, response_seconds, response_bytes)
             self._kept.give_back(origin, address, connection)
@@ -183,6 +183,12 @@ class Egress:
         return _outcome(
             Reply(failure=failed.failure, detail=failed.detail), None, began, clock(), failed.address or address
         )
+
+    def _check_open(self, made: Connection | None = None) -> None:
+        if self._closed:
+            if made is not None:
+                made.abort()
+            raise Failed("connect", "outbound calls are closed")
 
     async def _exchange(
         self, connection: Connection, request: bytes, response_seconds: float, response_bytes: int

@@ -159,7 +159,7 @@ async def live(url: str, happenings: Iterable[Happening]) -> None:
             await world.close()
 
 
-@settings(max_examples=settings().max_examples // 5)
+@settings(max_examples=settings().max_examples // 8)
 @given(seed=st.integers(0, 2**32 - 1), length=st.integers(60, 160))
 def test_model_of_the_engine(make_url: Callable[[], str], seed: int, length: int) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -8,8 +8,7 @@ loop, so nothing needs a lock.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -20,24 +19,23 @@ from switchbay.webhooks import metrics
 from switchbay.webhooks.domain import LONGEST_GAP_MS, Gate, Pace, Pending
 from switchbay.webhooks.owners import OwnerCache
 from switchbay.webhooks.store import lanes
-from switchbay.webhooks.store.lanes import Claimed, LaneKey, OwnerKey
+from switchbay.webhooks.store.lanes import Claimed, OwnerKey
 from switchbay.webhooks.workers.alarms import Alarms
 from switchbay.webhooks.workers.gates import Gates, Step
-from switchbay.webhooks.workers.lane import Handoff, Lane, Memory, State
+from switchbay.webhooks.workers.held import HeldLanes
+from switchbay.webhooks.workers.lane import Handoff, Lane, State
 from switchbay.webhooks.workers.ledger import Ledger
 from switchbay.webhooks.workers.observer import Observer
 from switchbay.webhooks.workers.reader import Reader
 from switchbay.webhooks.workers.recorder import Announce, Fate, Recorder, Result
+from switchbay.webhooks.workers.rounds import LANES_ARE_DUE, Rounds
 from switchbay.webhooks.workers.sender import Sender
 from switchbay.webhooks.workers.sending import Sending
 
-_MOST_BODY_BYTES = 32 * 1024 * 1024
 _LANES_A_SWEEP = 256
 _BACK_OFF_MS = 1_000
 _LONG_WAIT_MS = 1_000
 _LAST_WRITES_SECONDS = 3.0
-LANES_ARE_DUE = "switchbay_webhook_lanes"
-"""The notice that some lane waits for any node that delivers."""
 
 _log = structlog.get_logger("webhooks")
 
@@ -62,10 +60,10 @@ class Dispatcher:
         self._node = node
         self._owners = owners
         self._pace = pace
-        memory = Memory(_MOST_BODY_BYTES)
-        self._memory = memory
-        self._lanes: dict[LaneKey, Lane] = {}
-        self._reader = Reader(db, memory, self.free)
+        self._held = HeldLanes()
+        self._memory = self._held.memory
+        self._lanes = self._held.by_key
+        self._reader = Reader(db, self._memory, self.free)
         self._recorder = Recorder(db, self._recorded, self._moved, announce)
         self._ledger = Ledger(self._recorder, clock, pace, self._lanes)
         self._alarms = Alarms(clock)
@@ -83,11 +81,9 @@ class Dispatcher:
             alarm=self._alarms.tick,
         )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loops: list[asyncio.Task[None]] = []
         self._left: list[lanes.Settle] = []
         self._is_running = False
-        self._is_called = asyncio.Event()
-        self._end_listening: Callable[[], None] | None = None
+        self._rounds = Rounds(db, self._alarms, sweep=self._sweep, wake=self.wake_due, seconds=pace.sweep_seconds)
 
     # Life
 
@@ -115,19 +111,12 @@ class Dispatcher:
         """Accept lanes; sweep and wake in the background, or only when ``sweep_once`` and ``wake_due`` are called."""
         self._is_running = True
         if in_background:
-            self._end_listening = self._db.listen(LANES_ARE_DUE, self._is_called.set)
-            loop = asyncio.get_running_loop()
-            self._loops = [loop.create_task(self._sweep_for_ever()), loop.create_task(self._wake_for_ever())]
+            self._rounds.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Let requests under way end, write everything down, and leave the lanes to others."""
         self._is_running = False
-        if self._end_listening is not None:
-            self._end_listening()
-        for task in self._loops:
-            task.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        self._loops = []
+        await self._rounds.stop()
         self._reader.cancel()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=grace_seconds)
@@ -172,17 +161,22 @@ class Dispatcher:
         if not self._is_running:
             return  # the sweep of some node finds it when the lease runs out
         for handoff in handoffs:
-            lane = self._lanes.get(handoff.key)
-            if lane is None:
-                lane = self._hold(handoff.key, handoff.fence, handoff.lease_until, handoff.claimed_from)
-            elif handoff.fence > lane.fence:
-                self._renew(lane, handoff.fence, handoff.lease_until, handoff.claimed_from, is_behind=False)
-            elif handoff.fence < lane.fence:
+            lane = self._held.hold(
+                handoff.key, handoff.fence, handoff.lease_until, handoff.claimed_from, is_behind=False
+            )
+            if handoff.fence < lane.fence:
                 continue
             for delivery in handoff.deliveries:
                 lane.add(delivery)
             if lane.state is State.FREE:
                 self._advance(lane)
+
+    async def _sweep(self) -> None:
+        self.renew_leases()
+        await self._gates.look()
+        self._look_after_gates()
+        while await self.sweep_once() == _LANES_A_SWEEP:
+            pass
 
     async def sweep_once(self) -> int:
         """Take over lanes whose time has come; return how many that were."""
@@ -200,12 +194,7 @@ class Dispatcher:
         return len(claimed)
 
     def _take_over(self, claimed: Claimed, *, is_probe: bool = False) -> None:
-        lane = self._lanes.get(claimed.key)
-        if lane is None:
-            lane = self._hold(claimed.key, claimed.fence, claimed.lease_until, 0)
-            lane.is_behind = True
-        elif claimed.fence > lane.fence:
-            self._renew(lane, claimed.fence, claimed.lease_until, 0, is_behind=True)
+        lane = self._held.hold(claimed.key, claimed.fence, claimed.lease_until, 0, is_behind=True)
         lane.is_probe = is_probe
         if lane.state is State.FREE:
             self._advance(lane)
@@ -218,30 +207,14 @@ class Dispatcher:
             self._ledger.prolong(lane)
         return len(due)
 
-    def _hold(self, key: LaneKey, fence: int, lease_until: int, expected: int) -> Lane:
-        lane = Lane(key, fence, lease_until, expected, self._memory)
-        self._lanes[key] = lane
-        metrics.LANES.inc()
-        return lane
-
-    def _renew(self, lane: Lane, fence: int, lease_until: int, expected: int, *, is_behind: bool) -> None:
-        lane.renew(fence, lease_until, expected, is_behind=is_behind)
-        if lane.state is State.WAITING:
-            lane.end_current()
-            lane.state = State.FREE
-
     def _drop(self, lane: Lane) -> None:
-        if self._lanes.get(lane.key) is lane:
-            del self._lanes[lane.key]
-            metrics.LANES.dec()
-        lane.generation += 1
-        lane.shed()
+        self._held.drop(lane)
         if lane.is_probe and self._is_running:  # it had nothing to try
             self.spawn(self._rearm(lane.key[:2]))
 
     def holds(self, lane: Lane, generation: int) -> bool:
         """Whether a lane is this node's, and what was known of it then still counts."""
-        return lane.generation == generation and self._lanes.get(lane.key) is lane
+        return self._held.holds(lane, generation)
 
     # What a lane does next
 
@@ -365,27 +338,3 @@ class Dispatcher:
             if lane.expected == result.release_at:
                 lane.is_behind = True  # not released: somebody published to it on another node
         self.free(lane)
-
-    # In the background
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            self._is_called.clear()
-            try:
-                self.renew_leases()
-                await self._gates.look()
-                self._look_after_gates()
-                while await self.sweep_once() == _LANES_A_SWEEP:
-                    pass
-            except DatabaseUnavailable as error:
-                _log.warning("the sweep waits for the database", reason=error.detail.get("reason"))
-            except Exception:  # noqa: BLE001 - the sweep must go on
-                _log.exception("the sweep failed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.sweep_seconds):
-                    await self._is_called.wait()
-
-    async def _wake_for_ever(self) -> None:
-        while True:
-            self.wake_due()
-            await self._alarms.wait()

@@ -331,7 +331,7 @@ class World:
 
     async def settle(self) -> None:
         """Wait until every node does nothing but wait."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not all(node.is_quiet for node in self.nodes):  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0.0005)
 

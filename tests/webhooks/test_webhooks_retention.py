@@ -27,8 +27,8 @@ from switchbay.webhooks.public import DeliveryFilter
 from switchbay.webhooks.replay import ReplayFilter, ReplayState
 from switchbay.webhooks.retaining import Retaining
 from switchbay.webhooks.retention import HOUR_MS, Span, missing, outdated, part_ms
-from switchbay.webhooks.store import deliveries as store_deliveries
 from switchbay.webhooks.store import retention as store
+from switchbay.webhooks.store import windows
 from switchbay.webhooks.store.listing import first_id_at
 from switchbay.webhooks.tables import attempts, deliveries, lanes
 
@@ -394,7 +394,7 @@ async def test_the_hot_statements_open_the_parts_of_their_time_only(
         "floor": floor,
         "most": 32,
     }
-    text, values = render(store_deliveries._windows_given, given, "postgresql")
+    text, values = render(windows._windows_given, given, "postgresql")
     plan = await plan_of(fresh_database_url, text, *values)
     assert f"Subplans Removed: {total - 4}" in plan  # of now, two ahead, the rest
     assert "Seq Scan" not in plan

@@ -8,7 +8,7 @@ import structlog
 
 from switchbay.infra.db import Database, DatabaseUnavailable, Work
 from switchbay.webhooks.domain import Pending
-from switchbay.webhooks.store import deliveries
+from switchbay.webhooks.store.windows import windows
 from switchbay.webhooks.workers.lane import WINDOW, Lane, Memory
 
 _LANES_A_READ = 64
@@ -57,7 +57,7 @@ class Reader:
         most = WINDOW if self._memory.has_room else 1
         wanted = [(lane.key, lane.expected) for lane, _ in batch]
 
-        found = await self._fetch(lambda tx: deliveries.windows(tx, wanted, most=most), len(batch))
+        found = await self._fetch(lambda tx: windows(tx, wanted, most=most), len(batch))
         for (lane, generation), (window, next_position) in zip(batch, found, strict=True):
             if lane.generation == generation:  # else it changed hands meanwhile, and what was read is void
                 lane.read(window, next_position, most=most)

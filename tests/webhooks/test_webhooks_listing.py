@@ -145,6 +145,21 @@ async def test_the_timeline_names_a_closed_gate(house: House, clock: ManualClock
     assert (held.held_by, held.at, held.until) == (HeldBy.GATE, since, None)
 
 
+async def test_the_timeline_names_an_open_breaker_and_when_it_lets_one_through(house: House) -> None:
+    house.signing.webhook_breaker = True
+    node = house.node(breaker_failures=1)
+    house.receiver.answer = lambda _: Answer(503)
+    await house.configure(owner_of(house.endpoint(retries=5)))
+    start = house.clock.now_ms()
+    for lane in ("c1", "c2"):
+        await house.publish(house.event("a", lane), node=node)
+        await house.settle()
+    assert len(house.receiver.requests) == 1
+    await node.watch.flush_once()
+    held = (await told(house, "c2"))[-1]
+    assert (held.step, held.held_by, held.at, held.until) == (Step.HELD, HeldBy.BREAKER, start, start + 30_000)
+
+
 @pytest.mark.parametrize("word", [*Step, *HeldBy])
 def test_every_word_of_a_timeline_is_documented(word: str) -> None:
     assert f"`{word}`" in _PAGE.split("`timeline` tells")[1]

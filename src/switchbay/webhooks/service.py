@@ -260,7 +260,8 @@ class Webhooks:
         """One delivery with its body and attempts. Raises ``delivery_unknown``."""
         if not listing.is_delivery_id(delivery_id):
             raise errors.delivery_unknown()
-        found = await self._db.read(lambda tx: listing.get(tx, account_id, delivery_id))
+        now = self._clock.now_ms()
+        found = await self._db.read(lambda tx: listing.get(tx, account_id, delivery_id, now))
         if found is None:
             raise errors.delivery_unknown()
         return found

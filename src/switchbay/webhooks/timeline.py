@@ -24,6 +24,7 @@ class HeldBy(StrEnum):
     CONVERSATION = "conversation"
     RETRY = "retry"
     GATE = "gate"
+    BREAKER = "breaker"
     APP_DISABLED = "app_disabled"
     NODE = "node"
 
@@ -67,6 +68,8 @@ def _moments(
             yield Moment(max(holder.disabled_since, queued_at), Step.HELD, HeldBy.APP_DISABLED)
         elif holder.gate_since is not None:
             yield Moment(max(holder.gate_since, queued_at), Step.HELD, HeldBy.GATE)
+        elif holder.paused_until is not None and holder.earlier_id is None:
+            yield Moment(free_since or queued_at, Step.HELD, HeldBy.BREAKER, holder.paused_until)
         elif delivery.next_attempt_at is not None:
             yield Moment(free_since or queued_at, Step.HELD, HeldBy.RETRY, delivery.next_attempt_at)
         elif holder.earlier_id is None:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from switchbay.infra.db import Row, Tx
 from switchbay.kit.ids import sortable_id, time_of_sortable_id
 from switchbay.webhooks.domain import AttemptOutcome, Status
-from switchbay.webhooks.tables import attempts, deliveries, lanes, owners
+from switchbay.webhooks.health import digest
+from switchbay.webhooks.tables import attempts, deliveries, endpoint_states, endpoints, lanes, owners
 
 _ID = re.compile(r"dlv_[0-9a-z]{26}")
 _LAST_ID = "dlv_" + 26 * "z"
@@ -67,13 +68,14 @@ class Holder:
     """What stands or stood before a delivery: the one before it in its conversation, and the installation's gate.
 
     ``earlier_until`` is when that one was done, None if it is not. ``gate_since`` is None while the gate is open,
-    ``disabled_since`` while the installation is enabled.
+    ``disabled_since`` while the installation is enabled, ``paused_until`` while no circuit breaker is open.
     """
 
     earlier_id: str | None
     earlier_until: int | None
     gate_since: int | None
     disabled_since: int | None = None
+    paused_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,17 @@ _predecessor = sa.select(_before.c.id, _before.c.finished_at).where(
 _gate = sa.select(owners.c.gate, owners.c.gate_since, owners.c.disabled_at).where(
     owners.c.account_id == sa.bindparam("account_id"), owners.c.owner_id == sa.bindparam("owner_id")
 )
+_url = sa.select(endpoints.c.url).where(
+    endpoints.c.account_id == sa.bindparam("account_id"),
+    endpoints.c.owner_id == sa.bindparam("owner_id"),
+    endpoints.c.event_key == sa.bindparam("event_key"),
+)
+_paused = sa.select(endpoint_states.c.paused_until).where(
+    endpoint_states.c.account_id == sa.bindparam("account_id"),
+    endpoint_states.c.owner_id == sa.bindparam("owner_id"),
+    endpoint_states.c.endpoint == sa.bindparam("endpoint"),
+    endpoint_states.c.paused_until > sa.bindparam("now"),
+)
 _last_attempt: "sa.Select[tuple[object]]" = sa.select(sa.literal_column("1")).where(
     attempts.c.account_id == deliveries.c.account_id,
     attempts.c.delivery_id == deliveries.c.id,
@@ -281,8 +294,8 @@ def _outcome_params(outcome: str | None) -> dict[str, str | int]:
     return {"outcome" if outcome in _OUTCOMES else "failure": outcome}
 
 
-async def get(tx: Tx, account_id: str, delivery_id: str) -> DeliveryDetail | None:
-    """One delivery with its body and attempts, and what held it."""
+async def get(tx: Tx, account_id: str, delivery_id: str, now: int) -> DeliveryDetail | None:
+    """One delivery with its body and attempts, and what held it or holds it at ``now``."""
     key = {"account_id": account_id, "id": delivery_id}
     row = await tx.fetch_one(_one, key)
     if row is None:
@@ -294,11 +307,11 @@ async def get(tx: Tx, account_id: str, delivery_id: str) -> DeliveryDetail | Non
         row[_BODY],
         tuple(AttemptDetail(*(each[n] for n in range(13))) for each in made),
         time_of_sortable_id(summary.event_id or summary.id),
-        await _holder(tx, account_id, summary),
+        await _holder(tx, account_id, summary, now),
     )
 
 
-async def _holder(tx: Tx, account_id: str, delivery: DeliverySummary) -> Holder:
+async def _holder(tx: Tx, account_id: str, delivery: DeliverySummary, now: int) -> Holder:
     place = {"account_id": account_id, "owner_id": delivery.owner_id, "lane": delivery.lane}
     if delivery.status != Status.PENDING:
         earlier = await tx.fetch_one(_predecessor, {**place, "before": delivery.id, "position": delivery.position - 1})
@@ -308,7 +321,17 @@ async def _holder(tx: Tx, account_id: str, delivery: DeliverySummary) -> Holder:
     earlier_id = None if head is None else head[0]
     if gate is None:
         return Holder(earlier_id, None, None)
-    return Holder(earlier_id, None, gate[1] if gate[0] != "up" else None, gate[2])
+    paused_until = await _paused_until(tx, account_id, delivery, now)
+    return Holder(earlier_id, None, gate[1] if gate[0] != "up" else None, gate[2], paused_until)
+
+
+async def _paused_until(tx: Tx, account_id: str, delivery: DeliverySummary, now: int) -> int | None:
+    key = {"account_id": account_id, "owner_id": delivery.owner_id}
+    url = await tx.fetch_one(_url, {**key, "event_key": delivery.event_key})
+    if url is None:
+        return None
+    row = await tx.fetch_one(_paused, {**key, "endpoint": digest(url[0]), "now": now})
+    return None if row is None else int(row[0])
 
 
 def _summary(row: Row) -> DeliverySummary:

@@ -117,6 +117,20 @@ async def test_probes_are_the_attempts_of_their_events_and_exhaust_them(house: H
     assert await house.attempts() == [3, 1]
 
 
+async def test_an_endpoint_that_merely_fails_is_tried_every_30_seconds_with_a_breaker_too(house: House) -> None:
+    node = house.node()
+    house.receiver.answer = down
+    await house.configure(owner_of(house.endpoint(retries=5)))
+    await house.publish(house.event("one"), node=node)
+    await house.settle()
+    for number in range(1, 6):
+        await pass_time(house, 29.9)
+        assert len(house.receiver.requests) == number
+        await pass_time(house, 0.1)
+        assert len(house.receiver.requests) == number + 1
+    assert await house.states() == ["failed:retries_exhausted"]
+
+
 async def test_pauses_double_up_to_five_minutes(house: House) -> None:
     node = house.node(breaker_failures=1)
     house.receiver.answer = down

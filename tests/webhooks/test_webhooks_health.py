@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,29 @@ async def test_a_write_that_failed_is_made_up_for(house: House, monkeypatch: pyt
         6,
         6,
     )
+
+
+async def test_many_endpoints_that_fail_at_once_are_all_told_of(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = house.webhooks.watch
+    for number in range(250):
+        for _ in range(FAILING_AFTER):
+            watch.attempted((ACCOUNT, APP, f"https://h{number}.example/"), attempt(house.clock.now_ms(), status=500))
+    tell, calls = watch._tell, 0
+
+    async def stumble(told: Sequence[Any], now: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise RuntimeError("the process stumbles")
+        await tell(told, now)
+
+    monkeypatch.setattr(watch, "_tell", stumble)
+    with pytest.raises(RuntimeError):
+        await watch.flush_once()
+    statement = sa.select(sa.func.count()).where(endpoint_states.c.state == "failing")
+    assert [row[0] for row in await house.db.read(lambda tx: tx.fetch(statement))] == [100]
+    assert await watch.flush_once() is True
+    assert [row[0] for row in await house.db.read(lambda tx: tx.fetch(statement))] == [250]
 
 
 async def test_nothing_is_kept_for_longer_than_a_day(house: House, clock: ManualClock) -> None:

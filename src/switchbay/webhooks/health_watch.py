@@ -37,6 +37,8 @@ from switchbay.webhooks.workers.sender import AccountSettings
 KEPT_MINUTES = 24 * 60 + 10
 SLOW = "slow"
 _FORGET_EVERY_MS = 600_000
+_MOST_AT_ONCE = 100
+"""Endpoints told of in one transaction, so that none lasts long when everything fails at once."""
 
 Announce = Callable[[Tx, Notice], Awaitable[None]]
 
@@ -145,17 +147,21 @@ class HealthWatch:
         """Write down what has gathered, with what follows from it; tell whether there was anything."""
         now = self._clock.now_ms()
         told = self._take(now)
+        start = 0
         try:
-            if told:
-                may_disable = {each.key[0]: await self._may_disable(each.key[0]) for each in told if each.may_be_slow}
-                await self._db.write(lambda tx: self._write(tx, told, may_disable, now))
+            for start in range(0, len(told), _MOST_AT_ONCE):
+                await self._tell(told[start : start + _MOST_AT_ONCE], now)
         except BaseException:
-            self._give_back(told)
+            self._give_back(told[start:])
             raise
         if abs(now - self._forgotten_at) >= _FORGET_EVERY_MS:
             await self._db.write(lambda tx: store.forget_old(tx, now, now // MINUTE_MS - KEPT_MINUTES))
             self._forgotten_at = now
         return bool(told)
+
+    async def _tell(self, told: Sequence[_Told], now: int) -> None:
+        may_disable = {each.key[0]: await self._may_disable(each.key[0]) for each in told if each.may_be_slow}
+        await self._db.write(lambda tx: self._write(tx, told, may_disable, now))
 
     async def _may_disable(self, account_id: str) -> bool:
         try:
@@ -188,10 +194,8 @@ class HealthWatch:
 
     def _give_back(self, told: Sequence[_Told]) -> None:
         for each in told:
-            key = (each.key[0], each.key[1], each.url)
-            watched = self._watched.get(key)
-            if watched is not None:
-                watched.give_back(each.news)
+            watched = self._watched.setdefault((each.key[0], each.key[1], each.url), _Watched(0))
+            watched.give_back(each.news)
 
     async def _write(self, tx: Tx, told: Sequence[_Told], may_disable: dict[str, bool], now: int) -> None:
         await store.put_minutes(tx, [row for each in told for row in each.minutes])

@@ -580,6 +580,9 @@ def _compare_with_deliveries(admin: User, conversation: str, expected: list[str]
     assert [attempt["status"] for attempt in shown["attempts_made"]] == [500, 200]
     people = admin.run("deliveries", "show", expected[1]).stdout
     assert [line.split("  ")[2] for line in people.splitlines() if "  attempt " in line] == ["500", "200"]
+    assert "> POST " + shown["attempts_made"][-1]["request"]["url"] in people.splitlines()
+    assert f"> X-Liveperson-Request-Id: {expected[1]}" in people.splitlines()
+    assert "< 200" in people.splitlines()
     assert expected[1] in admin.run("deliveries", "list", "--conversation", conversation).stdout
     assert admin.json("deliveries", "list", "--conversation", conversation, "--status", "failed")["items"] == []
 

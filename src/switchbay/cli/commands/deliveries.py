@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import typer
@@ -109,7 +110,7 @@ def show(
     ca_file: CaFileOption = None,
     json_output: JsonFlag = False,
 ) -> None:
-    """Show a delivery: its timeline with every attempt, and its body.
+    """Show a delivery: its timeline with every attempt, its body, and the last request and its answer.
 
     \b
     Examples:
@@ -128,11 +129,14 @@ def show(
             if not isinstance(value, dict | list)
         ]
     )
-    details = {attempt.get("number"): attempt.get("detail") for attempt in objects(answer.get("attempts_made"))}
+    attempts = objects(answer.get("attempts_made"))
+    details = {attempt.get("number"): attempt.get("detail") for attempt in attempts}
     for step in objects(answer.get("timeline")):
         typer.echo(plain(f"{when(step.get('at'))}  {_step(step, details)}").rstrip())
-    body = mapping(answer.get("body"))
-    typer.echo(plain(body.get("text") or body.get("base64") or ""))
+    typer.echo(_body(answer))
+    for attempt in attempts[-1:]:
+        for line in _exchange(attempt):
+            typer.echo(line)
 
 
 @app.command("replay")
@@ -205,6 +209,30 @@ def _step(step: dict[str, JsonValue], details: dict[JsonValue, JsonValue]) -> st
             return f"{step.get('status')}  {step.get('reason') or ''}"
         case other:
             return str(other)
+
+
+def _body(shown: dict[str, JsonValue]) -> str:
+    body = mapping(shown.get("body"))
+    return plain(body.get("text") or body.get("base64") or "")
+
+
+def _exchange(attempt: dict[str, JsonValue]) -> Iterator[str]:
+    """The head of a request, and what of its answer is kept; nothing of the latter if there was none."""
+    request, response = mapping(attempt.get("request") or {}), mapping(attempt.get("response"))
+    if request:
+        yield ""
+        yield plain(f"> {request.get('method')} {request.get('url')}")
+        yield from _headers(request, ">")
+    if attempt.get("status") is not None:
+        yield ""
+        yield f"< {attempt.get('status')}"
+        yield from _headers(response, "<")
+        yield _body(response)
+
+
+def _headers(shown: dict[str, JsonValue], mark: str) -> Iterator[str]:
+    for header in objects(shown.get("headers")):
+        yield plain(f"{mark} {header.get('name')}: {header.get('value')}")
 
 
 def _follow(connection: Connection, query: list[tuple[str, str]], *, as_json: bool) -> None:

@@ -55,7 +55,7 @@ async def parts(tx: Tx, table: str) -> Parts:
     """The names of a table's parts, but for the rest, by their spans."""
     found: Parts = {}
     for row in await tx.fetch(_parts, {"parent": table}):
-        match = _BOUNDS.fullmatch(row[1])
+        match = _BOUNDS.fullmatch(row[1] or "")  # null while another node is just dropping it
         if match is not None:
             begin = None if match[1] is None else time_of_sortable_id(match[1])
             found[Span(begin, time_of_sortable_id(match[2]))] = row[0]

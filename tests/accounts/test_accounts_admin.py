@@ -116,6 +116,8 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "signature_algorithm": "sha256",
         "signature_encoding": "hex",
         "standard_webhooks": "v1a",
+        "webhook_breaker": True,
+        "disable_slow_webhooks": True,
         "name": "Renamed",
     }
     changed = {**expected, **patch}
@@ -130,6 +132,8 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         ({"signature_encoding": "base32"}, "invalid_request"),
         ({"standard_webhooks": "v2"}, "invalid_request"),
         ({"reveal_client_secret": "yes"}, "invalid_request"),
+        ({"webhook_breaker": 1}, "invalid_request"),
+        ({"disable_slow_webhooks": "true"}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": "60"}}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": -1}}, "account_setting_invalid"),
         ({"ttr_seconds": {"NORMAL": 10**30}}, "account_setting_invalid"),

@@ -20,11 +20,15 @@ Figures = dict[str, Any]
 
 
 def throughput(stage: Stage, seconds: float, conversations: tuple[int, ...]) -> Iterator[tuple[str, Figures]]:
-    """As fast as possible with one endpoint, into each of these numbers of conversations."""
+    """As fast as possible with one endpoint, into each of these numbers of conversations.
+
+    One alone is loaded for a second only: it is sent out far more slowly than it is accepted.
+    """
     opened = _open(stage, max(conversations))
     rounds.run(stage, opened[: min(200, len(opened))], seconds=2)  # warm the caches and the connections
     for count in conversations:
-        yield f"1 endpoint, {count} conversations", rounds.run(stage, opened[:count], seconds=seconds)
+        title = f"1 endpoint, {count} conversation{'' if count == 1 else 's'}"
+        yield title, rounds.run(stage, opened[:count], seconds=1 if count == 1 else seconds)
 
 
 def many_endpoints(

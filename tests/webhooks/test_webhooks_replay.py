@@ -1,5 +1,6 @@
 """Events are sent again as they were, behind what is pending, each once per replay, whatever happens meanwhile."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -166,6 +167,26 @@ async def test_replay_once_per_event_stable_paging_survives_restart(
     assert (ended.state, ended.replayed, ended.skipped, ended.progress) == (ReplayState.DONE, 11, 0, 1.0)
     assert {each.replay_id for each in await log(house, replay_id=begun.id)} == {begun.id}
     assert len(await log(house, replay_id=begun.id)) == 11
+
+
+async def test_nodes_that_work_on_a_replay_at_once_send_each_event_once(
+    house: House, accounts: Accounts, clock: ManualClock
+) -> None:
+    await house.configure(owner_of(house.endpoint()))
+    words = [f"m{number}" for number in range(30)]
+    await one_by_one(house, clock, *words)
+    begun = await house.webhooks.replays.begin(ACCOUNT, everything(house), OPERATOR)
+    nodes = [house.webhooks, house.node(), house.node()]
+
+    async def work(node: Webhooks) -> None:
+        while (await node.replays.get(ACCOUNT, begun.id)).state is ReplayState.RUNNING:
+            await node.replays.step_once(2)
+
+    await asyncio.gather(*(work(node) for node in nodes))
+    await house.settle()
+    made = await log(house, replay_id=begun.id)
+    assert len(made) == len({each.event_id for each in made}) == 30
+    assert texts(house.receiver.requests[30:]) == words
 
 
 async def test_a_step_that_fails_leaves_no_trace_and_is_done_again(

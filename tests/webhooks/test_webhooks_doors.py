@@ -238,3 +238,16 @@ def test_after_a_probe_that_failed_the_next_lane_tries_when_the_pause_is_over() 
     assert world.in_flight == []
     world.pass_time(1)
     assert len(world.in_flight) == 1
+
+
+def test_a_probe_that_is_overtaken_by_an_earlier_answer_is_an_attempt_like_any_other() -> None:
+    world = World(None)
+    slow = world.arrive()
+    for _ in range(2):
+        world.end(world.arrive(), "failed")
+    world.pass_time(30_000)
+    [overtaken] = [lane for lane in world.in_flight if lane.door is not None]
+    world.end(slow, "answered")
+    assert overtaken.door is None
+    world.end(overtaken, "failed")  # one failure: the door stays open
+    assert world.doors.shut_until(KEY) is None

@@ -195,6 +195,8 @@ class Doors:
             return
         door.failures = door.openings = 0
         if door.shut_until is not None:
+            if door.prober is not None:
+                door.prober.door = None  # somebody who had begun before was first: its attempt is like any other now
             door.shut_until = door.prober = None
             self._paused(key, None)
             self._set_alarm(key, door, self._clock.now_ms())

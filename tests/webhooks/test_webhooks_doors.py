@@ -31,6 +31,7 @@ class World:
         self.in_flight: list[Lane] = []
         self.left: list[tuple[Lane, int]] = []
         self.admitted: list[int] = []
+        self.begun: dict[Lane, int] = {}
         self.pauses: list[int | None] = []
         self.crowded = crowded
         self.moved: set[Lane] = set()
@@ -56,7 +57,8 @@ class World:
             return  # it has nothing for this address any more
         if self.doors.admits(KEY, lane, self.rate):
             self.in_flight.append(lane)
-            self.admitted.append(self.clock.now_ms())
+            self.begun[lane] = self.clock.now_ms()
+            self.admitted.append(self.begun[lane])
 
     def arrive(self) -> Lane:
         lane = Lane(("4711001", "app", f"c{len(self.lanes)}"), 1, 0, 0, Memory(1_000))
@@ -71,6 +73,8 @@ class World:
             self.doors.answered(KEY, lane)
         elif outcome == "failed":
             self.doors.failed(KEY, lane)
+        else:
+            self.admitted.remove(self.begun[lane])  # no request was made
         if lane.door is not None:
             self.doors.put_back(lane)
         lane.state = State.WAITING

@@ -304,9 +304,7 @@ def test_secret_is_rotated_and_the_old_one_ended(admin: User, installed: dict[st
     assert len(admin.json("apps", "finish-rotation", app_id)["app"]["secrets"]) == 1
 
 
-def test_a_client_certificate_is_set_listed_and_removed(
-    admin: User, installed: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_client_certificate_is_set_listed_and_removed(admin: User, installed: dict[str, Any], tmp_path: Path) -> None:
     app_id = installed["app"]["id"]
     group = ("apps", "client-certificates")
     ends = datetime.now(UTC) + timedelta(days=10)

@@ -92,9 +92,7 @@ async def test_what_is_published_behind_a_crash_keeps_its_place(house: House, cl
     assert house.receiver.bodies == [b"one", b"two", b"three"]
 
 
-async def test_crash_between_200_and_attempt_record_resends_with_same_id(
-    house: House, clock: ManualClock
-) -> None:
+async def test_crash_between_200_and_attempt_record_resends_with_same_id(house: House, clock: ManualClock) -> None:
     failing = FailingDatabase(house.db)
     victim = house.node(db=failing)
     await house.configure(owner_of(house.endpoint()))
@@ -358,9 +356,7 @@ async def test_cut_connections_to_the_database_lose_no_result(house: House) -> N
     assert await house.states() == 2 * ["delivered"]
 
 
-async def test_kill_9_during_load_loses_nothing(
-    house: House, authority: Authority, database_url: str
-) -> None:
+async def test_kill_9_during_load_loses_nothing(house: House, authority: Authority, database_url: str) -> None:
     dice = random.Random(7)  # noqa: S311 - reproducible, not secret
     house.receiver.answer = lambda _: Answer(dice.choice((200, 200, 200, 503)), delay=dice.random() / 100)
     victim = await asyncio.create_subprocess_exec(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from sys import intern
 
 import sqlalchemy as sa
 
@@ -159,7 +160,7 @@ def _pending(row: Row, at: int) -> Pending:
     return Pending(
         row[at],
         row[at + 1],
-        row[at + 2],
+        intern(row[at + 2]),  # one string for all of a kind: tens of thousands are held at once
         row[at + 3],
         row[at + 4],
         row[at + 5] or 0,

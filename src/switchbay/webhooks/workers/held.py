@@ -4,7 +4,7 @@ from switchbay.webhooks import metrics
 from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.workers.lane import Lane, Memory, State
 
-_MOST_BODY_BYTES = 32 * 1024 * 1024
+_MOST_BODY_BYTES = 16 * 1024 * 1024  # what is known of their deliveries beside takes about as much again
 
 
 class HeldLanes:

@@ -1,8 +1,9 @@
 """``make bench``: how fast, how soon and how large, with reference figures from the same run.
 
-Everything runs on this machine: the server, the receiver that verifies signatures, the load generator. Each figure
-stands beside a bare one (an empty endpoint of the same server, single-row commits of the same database), so that ratios
-can be compared between machines.
+Everything runs on this machine: server, PostgreSQL, load generator, receiver. The last two are wrk and nginx where they
+are installed, which take little of it. The signature of every message that arrived is verified afterwards,
+from the receiver's log. Beside the figures stand bare ones (an empty endpoint of the same server, single-row commits of
+the same database), so that ratios can be compared between machines.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,16 @@ from typing import Any
 import asyncpg
 from pyreqwest.client import ClientBuilder
 
-from bench import tokens
+from bench import scenarios, tokens
+from bench.endpoints import NGINX
+from bench.rounds import LOAD
 from bench.stage import Stage
 
 _BARE_REQUESTS = 20_000
 _BARE_COMMITS = 1_000
 _BATCH = 64
+_ENDPOINTS = 200
+_CONVERSATIONS = (1, 100, 10_000)
 
 
 async def _empty_endpoint(stage: Stage, authority: bytes) -> float:
@@ -83,28 +89,6 @@ def _commits(stage: Stage, rows: int) -> float:
     return asyncio.run(_postgresql_commits(stage.database_url, rows))
 
 
-def _measure(stage: Stage, **options: float) -> dict[str, Any]:
-    """One run of the load generator, waited for until everything arrived."""
-    stage.receiver("POST", "/reset")
-    cpu_before, _ = stage.usage()
-    begun = time.monotonic()
-    load = stage.load(**options)
-    out, _ = load.communicate()
-    result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-    received = stage.wait_for(result["accepted"])
-    seconds = time.monotonic() - begun
-    cpu, resident = stage.usage()
-    return {
-        **result,
-        **received,
-        "messages_per_second": round(result["accepted"] / result["seconds"]),
-        "deliveries_per_second": round(received["received"] / max(received["seconds"], 0.001)),
-        "server_cpu_ms_per_message": round((cpu - cpu_before) * 1000 / max(1, result["accepted"]), 3),
-        "server_cpu_share": round((cpu - cpu_before) / seconds, 2),
-        "server_resident_mb": round(resident),
-    }
-
-
 def _show(title: str, result: dict[str, Any]) -> None:
     print(f"  {title}", flush=True)
     width = max(len(name) for name in result)
@@ -112,33 +96,79 @@ def _show(title: str, result: dict[str, Any]) -> None:
         print(f"    {name:<{width}}  {value}", flush=True)
 
 
+_Found = Iterator[tuple[str, dict[str, Any]]]
+
+
 def _engine(engine: str, given: argparse.Namespace) -> dict[str, Any]:
     print(f"\n{engine}", flush=True)
     figures: dict[str, Any] = {}
-    with Stage(engine) as stage:
-        if given.tokens_only:
-            return {"tokens": _tokens(stage, given.tokens)}
-        bare = {
-            "empty_endpoint_per_second": round(asyncio.run(_empty_endpoint(stage, stage.ca.read_bytes()))),
-            "single_row_commits_per_second": round(_commits(stage, 1)),
-            f"rows_per_second_in_commits_of_{_BATCH}": round(_commits(stage, _BATCH) * _BATCH),
-        }
-        _show("bare reference", bare)
-        figures["bare"] = bare
-        _measure(stage, messages=2_000, conversations=given.conversations)  # warm the caches and the connections
-        for name, options in (
-            ("as fast as possible", {"messages": given.messages}),
-            ("at 200 messages a second", {"messages": 200 * given.steady_seconds, "rate": 200}),
-        ):
-            figures[name] = _measure(stage, conversations=given.conversations, **options)
-            _show(name, figures[name])
-        figures["tokens"] = _tokens(stage, given.tokens)
-        if given.million:
-            while stage.messages < given.million:
-                _measure(stage, messages=50_000, conversations=given.conversations)
-                print(f"    {stage.messages} messages, {stage.usage()[1]:.0f} MB resident", flush=True)
-            figures["resident_mb_after_a_million"] = round(stage.usage()[1])
+    for name, part in _MESSAGES.items():
+        if given.only in {"all", name}:
+            for title, found in part(engine, given):
+                figures[title] = found
+                _show(title, found)
+    if given.tokens and given.only in {"all", "tokens"}:
+        with Stage(engine) as stage:
+            figures["tokens"] = _tokens(stage, given.tokens)
     return figures
+
+
+def _of_bare(engine: str, _given: argparse.Namespace) -> _Found:
+    with Stage(engine) as stage:
+        yield "bare reference", _bare(stage)
+
+
+def _of_throughput(engine: str, given: argparse.Namespace) -> _Found:
+    with Stage(engine) as stage:
+        yield from scenarios.throughput(stage, given.seconds, _CONVERSATIONS)
+
+
+def _of_latency(engine: str, given: argparse.Namespace) -> _Found:
+    with Stage(engine) as stage:
+        yield "at 500 messages a second", scenarios.latency(stage, 2 * given.seconds)
+
+
+def _of_endpoints(engine: str, given: argparse.Namespace) -> _Found:
+    for failing in (False, True) if given.full else (True,):
+        with Stage(engine, ports=_ENDPOINTS) as stage:
+            of = _CONVERSATIONS[1:] if given.full else _CONVERSATIONS[-1:]
+            yield from scenarios.many_endpoints(stage, given.seconds, of, _ENDPOINTS, failing=failing)
+
+
+def _of_kill(engine: str, given: argparse.Namespace) -> _Found:
+    with Stage(engine) as stage:
+        yield "kill -9 under load", scenarios.kill(stage, given.seconds)
+
+
+def _of_held(engine: str, given: argparse.Namespace) -> _Found:
+    if given.held:
+        with Stage(engine) as stage:
+            yield f"{given.held} events held by a gate", scenarios.held(stage, given.held)
+
+
+def _of_log(engine: str, given: argparse.Namespace) -> _Found:
+    if given.log:
+        with Stage(engine) as stage:
+            yield from scenarios.log_size(stage, given.log, given.seconds)
+
+
+_MESSAGES = {
+    "bare": _of_bare,
+    "throughput": _of_throughput,
+    "latency": _of_latency,
+    "endpoints": _of_endpoints,
+    "kill": _of_kill,
+    "held": _of_held,
+    "log": _of_log,
+}
+
+
+def _bare(stage: Stage) -> dict[str, Any]:
+    return {
+        "empty_endpoint_per_second": round(asyncio.run(_empty_endpoint(stage, stage.ca.read_bytes()))),
+        "single_row_commits_per_second": round(_commits(stage, 1)),
+        f"rows_per_second_in_commits_of_{_BATCH}": round(_commits(stage, _BATCH) * _BATCH),
+    }
 
 
 def _tokens(stage: Stage, count: int) -> dict[str, Any]:
@@ -155,15 +185,18 @@ def main() -> None:
     """Measure both engines and print the figures; with ``--json`` also write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__, prog="make bench ARGS=…")
     parser.add_argument("--engine", choices=["sqlite", "postgresql", "both"], default="both")
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--conversations", type=int, default=200)
-    parser.add_argument("--steady-seconds", type=int, default=10)
-    parser.add_argument("--tokens", type=int, default=20_000, help="tokens of each algorithm")
-    parser.add_argument("--tokens-only", action="store_true", help="measure tokens and issuers, no messages")
-    parser.add_argument("--issuers", type=int, default=10_000, help="accounts with keys, for their memory")
-    parser.add_argument("--million", type=int, default=0, help="go on until so many messages are in the log")
+    parser.add_argument("--only", choices=["all", *_MESSAGES, "tokens"], default="all", help="measure one part alone")
+    parser.add_argument("--seconds", type=float, default=5, help="of each round")
+    parser.add_argument("--full", action="store_true", help="the whole matrix, and a million events where it can be")
+    parser.add_argument("--held", type=int, help="events held by a gate (30000; in full a million; 0: none)")
+    parser.add_argument("--log", type=int, help="messages in the log, up to so many (0; in full a million)")
+    parser.add_argument("--tokens", type=int, default=20_000, help="tokens of each algorithm (0: none)")
+    parser.add_argument("--issuers", type=int, default=10_000, help="accounts with keys, for their memory (0: none)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     given = parser.parse_args()
+    million = 1_000_000 if given.full else 0
+    given.held = given.held if given.held is not None else million or 30_000
+    given.log = given.log if given.log is not None else million
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     about = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -171,11 +204,16 @@ def main() -> None:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "machine": platform.platform(),
+        "load_generator": LOAD,
+        "receiver": "nginx" if NGINX else "Python",
+        "share_used_by_others": scenarios.others_share(),
     }
     _show("machine", about)
+    if "Python" in (about["load_generator"], about["receiver"]):
+        print("  wrk and nginx are not both there: what stands in for them takes much of this machine", flush=True)
     engines = ["sqlite", "postgresql"] if given.engine == "both" else [given.engine]
     figures = {"about": about, **{engine: _engine(engine, given) for engine in engines}}
-    if given.issuers:
+    if given.issuers and given.only in {"all", "tokens"}:
         figures["issuers"] = tokens.issuers(given.issuers)
         _show("issuers", figures["issuers"])
     if given.json:

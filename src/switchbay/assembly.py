@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from fastapi import FastAPI
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 import switchbay
@@ -27,14 +28,28 @@ from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
+from switchbay.messaging import samples_admin
 from switchbay.messaging.public import Limits, Messaging
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
+from switchbay.webhooks import client_certificates_admin, health_admin, signing_admin
 from switchbay.webhooks.public import Webhooks
 
 MANAGEMENT = "/switchbay/v1"
 _log = structlog.get_logger("assembly")
+
+
+class Room(Protocol):
+    """A room that has workers."""
+
+    async def start(self) -> None:
+        """Start them."""
+        ...
+
+    async def stop(self) -> None:
+        """Let them finish what is under way, and end them."""
+        ...
 
 
 @dataclass(slots=True)
@@ -49,23 +64,24 @@ class Platform:
     messaging: Messaging
     webhooks: Webhooks
     app: ASGIApp
-    """Every service, for TLS."""
+    """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
     directory_app: ASGIApp
     """Only the directory of services, for plain http."""
     egress: Egress
     _started: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start(self) -> None:
-        """Start the workers."""
-        for start, stop in (
-            (self.accounts.start, self.accounts.stop),
-            (self.apps.start, self.apps.stop),
-            (self.authorization.start, self.authorization.stop),
-            (self.webhooks.start, self.webhooks.stop),
-            (self.messaging.start, self.messaging.stop),
-        ):
-            await start()
-            self._started.append(stop)
+        """Start the workers of the node's roles."""
+        rooms: list[Room] = []
+        if self.settings.answers:
+            rooms += [self.accounts, self.apps, self.authorization]
+        if self.settings.delivers:
+            rooms.append(self.webhooks)
+        if self.settings.answers:
+            rooms.append(self.messaging)
+        for room in rooms:
+            await room.start()
+            self._started.append(room.stop)
         process.settle()
 
     async def stop(self) -> None:
@@ -91,7 +107,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         statement_seconds=settings.database_statement_seconds,
         busy_ms=int(settings.database_busy_seconds * 1000),
     )
-    egress = Egress(settings.egress_allow, settings.egress_ca_file, dev_loopback=settings.manifest_dev_mode)
+    egress = Egress(
+        settings.egress_allow,
+        settings.egress_ca_file,
+        dev_loopback=settings.manifest_dev_mode,
+        proxy=settings.egress_proxy.get_secret_value(),
+    )
     options = Options(
         dev_mode=settings.manifest_dev_mode,
         logo_policy=settings.logo_policy,
@@ -113,6 +134,10 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         in_flight=settings.webhook_in_flight,
         lease_seconds=settings.webhook_lease_seconds,
         sweep_seconds=settings.webhook_sweep_seconds,
+        parked_seconds=settings.webhook_parked_seconds,
+        log_seconds=settings.webhook_log_seconds,
+        breaker_failures=settings.webhook_breaker_failures,
+        breaker_seconds=settings.webhook_breaker_seconds,
     )
     apps = Apps(
         db,
@@ -127,19 +152,22 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
-    routes: list[BaseRoute] = [
-        *messaging_routes.routes(
-            messaging, server.oauth
-        ),  # first: the router tries them in order, and these are the hot ones
-        *server.routes,
-        *apps_routes.routes(apps, accounts),
-        *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
-        *accounts_routes.routes(accounts),
-        *accounts_routes.directory_routes(accounts),
-        *manifest_routes.routes(options),
-        *health.routes(db, Secret(settings.metrics_token.get_secret_value())),
-        Mount(MANAGEMENT, web.BodyLimit(_management(accounts, apps, server, messaging, webhooks), settings.body_bytes)),
-    ]
+    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
+    if settings.answers:
+        management = _management(accounts, apps, server, messaging, webhooks)
+        routes = [
+            *messaging_routes.routes(
+                messaging, server.oauth
+            ),  # first: the router tries them in order, and these are the hot ones
+            *server.routes,
+            *apps_routes.routes(apps, accounts),
+            *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
+            *accounts_routes.routes(accounts),
+            *accounts_routes.directory_routes(accounts),
+            *manifest_routes.routes(options),
+            *routes,
+            Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
+        ]
     return Platform(
         settings=settings,
         db=db,
@@ -170,7 +198,11 @@ def _management(
         apps_admin.router(apps, accounts),
         *server.make_routers(),
         webhooks_admin.router(webhooks, accounts),
+        signing_admin.router(webhooks, accounts),
+        client_certificates_admin.router(webhooks, accounts),
+        health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
+        samples_admin.router(messaging, webhooks, accounts),
     ):
         api.include_router(router)
     return api

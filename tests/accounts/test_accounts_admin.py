@@ -104,13 +104,23 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "created_at": house.clock.now_ms(),
         "signature_algorithm": "sha1",
         "signature_encoding": "base64",
+        "standard_webhooks": "off",
         "reveal_client_secret": False,
         "messaging_enabled": True,
+        "webhook_breaker": False,
+        "disable_slow_webhooks": False,
         "ttr_seconds": {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},
     }
     assert await answer_of(client, "GET", "") == (200, expected)
-    changed = {**expected, "signature_algorithm": "sha256", "signature_encoding": "hex", "name": "Renamed"}
-    patch = {"signature_algorithm": "sha256", "signature_encoding": "hex", "name": "Renamed"}
+    patch = {
+        "signature_algorithm": "sha256",
+        "signature_encoding": "hex",
+        "standard_webhooks": "v1a",
+        "webhook_breaker": True,
+        "disable_slow_webhooks": True,
+        "name": "Renamed",
+    }
+    changed = {**expected, **patch}
     assert await answer_of(client, "PATCH", "", patch) == (200, changed)
     assert await answer_of(client, "GET", "") == (200, changed)
 
@@ -120,7 +130,10 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
     [
         ({"signature_algorithm": "md5"}, "invalid_request"),
         ({"signature_encoding": "base32"}, "invalid_request"),
+        ({"standard_webhooks": "v2"}, "invalid_request"),
         ({"reveal_client_secret": "yes"}, "invalid_request"),
+        ({"webhook_breaker": 1}, "invalid_request"),
+        ({"disable_slow_webhooks": "true"}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": "60"}}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": -1}}, "account_setting_invalid"),
         ({"ttr_seconds": {"NORMAL": 10**30}}, "account_setting_invalid"),

@@ -20,6 +20,7 @@ async def test_a_new_account_has_the_documented_defaults(accounts: Accounts, clo
         created_at=clock.now_ms(),
         signature_algorithm="sha1",
         signature_encoding="base64",
+        standard_webhooks="off",
         reveal_client_secret=False,
         messaging_enabled=True,
         ttr_seconds={"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from support.apps_house import BRAND, CONTENT_EVENT, EMPTY, MANAGEMENT, OTHER_BRAND, AppsHouse, connector
+from switchbay.webhooks.tables import client_certificates
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 EXAMPLE = """{
@@ -243,12 +244,40 @@ async def test_health_names_placeholders_that_are_left(house: AppsHouse) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("days", "status", "shown"), [(31, "good", []), (30, "warning", ["ends_soon"]), (0, "bad", ["ended"])]
+)
+async def test_health_tells_of_client_certificates_that_end(
+    house: AppsHouse, days: int, status: str, shown: list[str]
+) -> None:
+    body = connector()
+    del body["capabilities"]["broadcast"], body["x-team"]
+    app_id = (await house.call("POST", MANAGEMENT, body)).json()["app"]["id"]
+    ends = house.clock.now_ms() + days * 86_400_000
+    columns: dict[str, Any] = dict.fromkeys(("subject", "issuer", "fingerprint"), "x")
+    columns |= dict.fromkeys(("chain", "private_key"), b"x") | dict.fromkeys(("not_before", "created_at"), 0)
+    columns |= {"account_id": BRAND, "owner_id": app_id, "event_key": "default", "certificate_id": "crt_1"}
+    await house.db.write(lambda tx: tx.insert(client_certificates, {**columns, "not_after": ends}))
+    health = (await house.call("GET", f"{MANAGEMENT}/{app_id}/health")).json()
+    assert health["status"] == status
+    assert health["webhooks"]["client_certificates"] == [
+        {"event": "default", "not_after": ends, "state": state} for state in shown
+    ]
+
+
 async def test_an_app_without_findings_is_in_good_health(house: AppsHouse) -> None:
     body = connector()
     del body["capabilities"]["broadcast"], body["x-team"]
     app_id = (await house.call("POST", MANAGEMENT, body)).json()["app"]["id"]
     health = (await house.call("GET", f"{MANAGEMENT}/{app_id}/health")).json()
     assert (health["status"], health["findings"], health["logo"]["state"]) == ("good", [], "none")
+    assert health["webhooks"] == {
+        "state": "up",
+        "since": 1_700_000_000_000,
+        "next_attempt_at": None,
+        "disabled": [],
+        "client_certificates": [],
+    }
 
 
 CALLS = [
@@ -307,10 +336,39 @@ async def test_another_accounts_admin_does_not_see_the_app(house: AppsHouse) -> 
     assert (await house.call("GET", f"{elsewhere}/{app_id}", user="foreign")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("retry", "is_best_effort"),
+    [
+        ({"ordering": "best_effort"}, True),
+        ({"ordering": "strict"}, False),
+        ({}, False),
+        ({"ordering": "best_effort", "retention_time": 60}, False),
+    ],
+)
+async def test_the_order_of_retries_reaches_the_deliveries(
+    house: AppsHouse, retry: dict[str, object], is_best_effort: bool
+) -> None:
+    webhook = {"endpoint": "https://connector.example.com/content", "max_retries": 3}
+    app_id = (await install(house, capabilities={"webhooks": {CONTENT_EVENT: webhook, "retry": retry}}))["app"]["id"]
+    owner = await house.owner(app_id)
+    assert owner is not None
+    assert owner.is_best_effort is is_best_effort
+
+
 async def test_the_api_describes_itself(house: AppsHouse) -> None:
     described = (await house.call("GET", "/switchbay/v1/openapi.json", user=None)).json()["paths"]
     base = "/accounts/{account}/apps"
-    verbs = ["diff", "disable", "enable", "export", "finish-rotation", "health", "revoke-tokens", "rotate-secret"]
+    verbs = [
+        "conversations/{decision}",
+        "diff",
+        "disable",
+        "enable",
+        "export",
+        "finish-rotation",
+        "health",
+        "revoke-tokens",
+        "rotate-secret",
+    ]
     verbs += ["secrets", "secrets/{secret_id}"]
     assert sorted(described) == [base, f"{base}/{{app_id}}", *(f"{base}/{{app_id}}/{verb}" for verb in verbs)]
     install = described[base]["post"]

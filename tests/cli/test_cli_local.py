@@ -108,6 +108,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
     changed = host.json(
         *("account", "set", "4711001", "--signature-algorithm", "sha256", "--signature-encoding", "hex"),
         *("--reveal-client-secret", "--ttr", "URGENT=120", "--no-messaging"),
+        *("--webhook-breaker", "--disable-slow-webhooks"),
     )
     assert changed == host.json("account", "show", "4711001")
     assert (changed["name"], changed["signature_algorithm"], changed["signature_encoding"]) == (
@@ -116,6 +117,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
         "hex",
     )
     assert (changed["reveal_client_secret"], changed["messaging_enabled"]) == (True, False)
+    assert (changed["webhook_breaker"], changed["disable_slow_webhooks"]) == (True, True)
     assert changed["ttr_seconds"] == {"URGENT": 120, "NORMAL": 3600, "PRIORITIZED": 600}
     assert [account["account_id"] for account in host.json("account", "list")] == ["4711001", "demo"]
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pyotp
 import pytest
 from typer.testing import CliRunner, Result
 
+from support.certs import make_authority
 from switchbay.cli.commands.serve import renew_certificate
 from switchbay.cli.configuration import load_settings
 from switchbay.cli.main import app
@@ -269,6 +271,19 @@ def test_update_is_compared_first_and_then_made(admin: User, installed: dict[str
     assert "https://localhost:10/hook" in admin.run("apps", "export", app_id).stdout
 
 
+def test_an_app_that_asks_for_all_conversations_is_approved(admin: User) -> None:
+    hook = {"ms.MessagingEventNotification.ContentEvent": {"endpoint": "https://localhost:9/hook"}}
+    text = manifest("com.example.archive", capabilities={"webhooks": {**hook, "conversations": "all"}})
+    app_id = admin.json("apps", "install", "-", stdin=text)["app"]["id"]
+    assert "conversations: asks for all conversations, not approved" in admin.run("apps", "show", app_id).stdout
+    assert "asked" in admin.run("apps", "conversations", app_id).stdout
+    assert admin.run("apps", "conversations", app_id, "withdraw").exit_code == 5
+    assert "approved" in admin.run("apps", "conversations", app_id, "approve").stdout
+    assert admin.json("apps", "conversations", app_id)["app"]["conversations"]["state"] == "approved"
+    assert "conversations:" not in admin.run("apps", "show", app_id).stdout
+    assert admin.run("apps", "uninstall", app_id, "--yes").exit_code == 0
+
+
 def test_app_is_disabled_enabled_and_uninstalled(admin: User, installed: dict[str, Any]) -> None:
     app_id = installed["app"]["id"]
     assert admin.json("apps", "disable", app_id)["app"]["enabled"] is False
@@ -287,6 +302,30 @@ def test_secret_is_rotated_and_the_old_one_ended(admin: User, installed: dict[st
     assert len(rotated["app"]["secrets"]) == 2
     assert admin.run("apps", "rotate-secret", app_id).exit_code == 5
     assert len(admin.json("apps", "finish-rotation", app_id)["app"]["secrets"]) == 1
+
+
+def test_a_client_certificate_is_set_listed_and_removed(admin: User, installed: dict[str, Any], tmp_path: Path) -> None:
+    app_id = installed["app"]["id"]
+    group = ("apps", "client-certificates")
+    ends = datetime.now(UTC) + timedelta(days=10)
+    chain, key = make_authority(tmp_path).client_pair("bot", not_after=ends)
+    both, alone = tmp_path / "both.pem", tmp_path / "alone.key"
+    both.write_bytes(key + chain)
+    alone.write_bytes(make_authority(tmp_path).client_pair("other")[1])
+    made = admin.json(*group, "set", app_id, "--certificate", str(both))
+    assert (made["event"], made["subject"], made["state"]) == ("default", "CN=bot", "ends_soon")
+    refused = admin.run(*group, "set", app_id, "--certificate", str(both), "--key", str(alone))
+    assert (refused.exit_code, "(client_certificate_refused)" in refused.stderr) == (1, True)
+    missing = admin.run(*group, "set", app_id, "--certificate", str(tmp_path / "none.pem"))
+    assert (missing.exit_code, "(certificate_file_unreadable)" in missing.stderr) == (1, True)
+    assert admin.json(*group, "list", app_id)["items"] == [made]
+    listed = admin.run(*group, "list", app_id).stdout
+    assert ("CN=bot" in listed, "ends soon" in listed, "PRIVATE" in listed) == (True, True, False)
+    assert f"client certificate of default: ends {ends:%Y-%m-%d}" in admin.run("apps", "show", app_id).stdout
+    assert admin.run(*group, "remove", app_id).exit_code == 2
+    assert admin.run(*group, "remove", app_id, "--yes").exit_code == 0
+    assert admin.json(*group, "list", app_id)["items"] == []
+    assert admin.run(*group, "remove", app_id, "--yes").exit_code == 4
 
 
 def test_secrets_are_added_listed_and_removed_by_name(admin: User, installed: dict[str, Any]) -> None:
@@ -445,6 +484,31 @@ def test_keys_are_listed_and_replaced(admin: User, agent: User) -> None:
     )
 
 
+def test_health_of_webhooks_is_shown_and_their_rate_limited(
+    admin: User, agent: User, installed: dict[str, Any]
+) -> None:
+    app_id = installed["app"]["id"]
+    report = admin.json("apps", "webhooks-health", app_id)
+    assert (report["state"], report["requests_per_second"]) == ("healthy", None)
+    assert [endpoint["reason"] for endpoint in report["endpoints"]] == ["it was not called in the last 24 hours"]
+    assert admin.json("apps", "webhooks-limit", app_id, "20")["requests_per_second"] == 20
+    assert "20 requests a second from each node" in admin.run("apps", "webhooks-health", app_id).stdout
+    assert admin.run("apps", "webhooks-limit", app_id, "many").exit_code == 1
+    assert agent.run("apps", "webhooks-limit", app_id, "none").exit_code == 3
+    assert admin.json("apps", "webhooks-limit", app_id, "none")["requests_per_second"] is None
+    assert admin.run("apps", "webhooks-enable", app_id).exit_code == 0
+
+
+def test_operational_webhooks_are_added_listed_and_removed(admin: User, agent: User) -> None:
+    made = admin.json("operational", "add", "https://ops.example.com/hook")
+    assert agent.run("operational", "list").exit_code == 3
+    assert admin.json("operational", "list")["items"] == [{name: made[name] for name in ("id", "url", "created_at")}]
+    assert made["secret"] not in admin.run("operational", "list").stdout
+    assert admin.run("operational", "remove", made["id"]).exit_code != 0  # nobody can be asked
+    assert admin.json("operational", "remove", made["id"], "--yes") == {"removed": made["id"]}
+    assert admin.run("operational", "remove", made["id"], "--yes").exit_code == 4
+
+
 def test_policy_is_shown_and_changed(admin: User, agent: User) -> None:
     before = admin.json("oauth", "show")
     assert agent.run("oauth", "set", "--implicit").exit_code == 3
@@ -513,7 +577,10 @@ def _compare_with_deliveries(admin: User, conversation: str, expected: list[str]
     assert json.loads(shown["body"]["text"])["body"]["changes"][0]["event"]["message"] == "Hello"
     assert [attempt["status"] for attempt in shown["attempts_made"]] == [500, 200]
     people = admin.run("deliveries", "show", expected[1]).stdout
-    assert [line.split("  ")[2] for line in people.splitlines() if line.startswith("attempt ")] == ["500", "200"]
+    assert [line.split("  ")[2] for line in people.splitlines() if "  attempt " in line] == ["500", "200"]
+    assert "> POST " + shown["attempts_made"][-1]["request"]["url"] in people.splitlines()
+    assert f"> X-Liveperson-Request-Id: {expected[1]}" in people.splitlines()
+    assert "< 200" in people.splitlines()
     assert expected[1] in admin.run("deliveries", "list", "--conversation", conversation).stdout
     assert admin.json("deliveries", "list", "--conversation", conversation, "--status", "failed")["items"] == []
 
@@ -539,6 +606,43 @@ def test_deliveries_are_followed_as_they_change(admin: User, bay: Bay, installed
         assert follower.end(signal.SIGINT) == 130
     assert {shown["app"] for shown in seen} == {installed["app"]["id"]}
     assert seen[-1]["attempts"] == 4
+
+
+def test_events_are_sent_again_one_or_all_since_a_time(admin: User, installed: dict[str, Any]) -> None:
+    admin.json(
+        *("message", "send", "Again"),
+        SWITCHBAY_CLIENT_ID=installed["app"]["client_id"],
+        SWITCHBAY_CLIENT_SECRET=installed["client_secret"],
+    )
+    words = ("--app", installed["app"]["client_name"], "--since", "1h")
+    deadline = time.monotonic() + 30
+    while admin.json("deliveries", "list", *words, "--status", "pending")["items"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    failed = admin.json("deliveries", "list", *words, "--status", "failed", "--outcome", "connect")["items"]
+    events = {shown["id"] for shown in failed}
+    assert events
+    again = admin.json("deliveries", "replay", failed[0]["id"])
+    assert (again["origin"], again["event_id"], again["conversation"]) == (
+        "replay",
+        failed[0]["id"],
+        failed[0]["conversation"],
+    )
+    begun = admin.json("deliveries", "replay", *words, "--status", "failed")
+    while (shown := admin.json("replays", "show", begun["id"]))["state"] == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (shown["state"], shown["replayed"], shown["skipped"]) == ("done", len(events), 0)
+    repeated = admin.json("deliveries", "list", "--replay", begun["id"])["items"]
+    assert {each["event_id"] for each in repeated} == events
+    assert begun["id"] in admin.run("replays", "list").stdout
+    assert admin.json("replays", "cancel", begun["id"])["state"] == "done"
+    assert "100%" in admin.run("replays", "show", begun["id"]).stdout
+
+
+@pytest.mark.parametrize("words", [(), ("dlv_x", "--since", "2h"), ("--status", "failed"), ("--since", "yesterday")])
+def test_a_replay_of_nothing_in_particular_is_wrong_usage(admin: User, words: tuple[str, ...]) -> None:
+    assert admin.run("deliveries", "replay", *words).exit_code == 2
 
 
 def test_unknown_delivery_is_not_found(admin: User) -> None:
@@ -604,6 +708,23 @@ def test_server_without_tls_starts_and_ends_gracefully(tmp_path: Path, number: s
         assert (told["directory"], told["ca_file"]) == (None, None)
         assert httpx.get(f"{told['address']}/livez", trust_env=False).status_code == 200
         assert server.end(number) == 0, server.errors
+
+
+def test_node_that_only_sends_webhooks_answers_its_operators_and_nobody_else(tmp_path: Path) -> None:
+    words = ("serve", "--role", "dispatcher", "--port", "0", "--http-port", "0", "--json")
+    with running(tmp_path, *words, SWITCHBAY_TLS="off") as server:
+        told = server.line()
+        assert (told["directory"], told["roles"]) == (None, ["dispatcher"])
+        with httpx.Client(base_url=told["address"], trust_env=False) as client:
+            found = [client.get(path).status_code for path in ("/livez", "/readyz", "/switchbay/v1/accounts/demo")]
+        assert found == [200, 200, 404]
+        assert server.end(signal.SIGTERM) == 0, server.errors
+
+
+def test_role_that_does_not_exist_is_told_in_one_line(tmp_path: Path) -> None:
+    server = Process(tmp_path, "serve", "--role", "api,dispatch", "--port", "0", "--http-port", "-1")
+    assert server.wait() == 1
+    assert (server.errors.count("\n"), "roles.1" in server.errors) == (1, True)
 
 
 def test_second_factor_is_asked_for_at_the_login_and_looked_after_by_its_user(admin: User) -> None:

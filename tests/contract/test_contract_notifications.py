@@ -6,12 +6,12 @@ first two out for chat states and carry ``content``, so these two event types ar
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator, validators
+from msgspec.structs import replace
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 

@@ -9,6 +9,8 @@ import uvloop
 
 from support.certs import Authority, make_authority
 
+_ON_BOTH = {"test_egress_calls.py", "test_egress_identity.py", "test_egress_proxy.py"}
+
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
@@ -19,6 +21,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Outbound calls are tried on both event loops, since their transports and errors differ."""
-    if item.path.name != "test_egress_calls.py":
+    if item.path.name not in _ON_BOTH:
         return {"asyncio": asyncio.new_event_loop}
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

@@ -214,7 +214,7 @@ async def test_an_address_that_is_not_public_is_never_connected_to(authority: Au
     assert receiver.connections == 0
 
 
-async def test_a_name_that_changes_its_address_after_the_check_is_still_not_reached(authority: Authority) -> None:
+async def test_one_lookup_serves_the_check_and_the_connection(authority: Authority) -> None:
     answers = iter([["203.0.113.1", "127.0.0.1"], ["127.0.0.1"]])
     asked: list[str] = []
 
@@ -374,10 +374,45 @@ async def test_a_server_that_drips_its_answer_is_a_response_timeout(egress: Egre
     assert outcome.total_ms < 2000
 
 
-async def test_the_two_limits_are_counted_separately(egress: Egress, authority: Authority) -> None:
-    async with Receiver(authority, lambda _: Answer(delay=0.3)) as receiver:
-        outcome = await post(egress, receiver.url(), connect=0.2, response=2)
-    assert (outcome.status, outcome.failure) == (200, None)
+async def test_connect_and_read_timeouts_are_separate(egress: Egress, authority: Authority) -> None:
+    """Each has all of its own time: neither a slow handshake nor a slow answer uses up the other's."""
+    async with Receiver(authority, lambda _: Answer(delay=1.3)) as receiver:
+        slow_answer = await post(egress, receiver.url(), connect=1, response=30)
+
+        async def pass_on_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(1.3)
+            near, far = await asyncio.open_connection("127.0.0.1", receiver.port)
+            await asyncio.gather(_pump(reader, far), _pump(near, writer))
+
+        receiver.answer = lambda _: Answer(201)
+        async with raw_server(pass_on_late, None) as url:
+            slow_handshake = await post(egress, url, connect=30, response=1)
+    assert (slow_answer.status, slow_answer.failure) == (200, None)
+    assert (slow_handshake.status, slow_handshake.failure) == (201, None)
+    assert slow_handshake.connect_ms is not None
+    assert slow_handshake.connect_ms >= 1000
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+    writer.transport.abort()
+
+
+async def test_times_tell_of_the_connection_the_first_byte_and_the_end(egress: Egress, authority: Authority) -> None:
+    async with Receiver(authority, lambda _: Answer(body=20 * b"x", drip=0.005)) as receiver:
+        first = await post(egress, receiver.url(), response=30)
+        again = await post(egress, receiver.url(), response=30)
+        receiver.answer = lambda _: Answer(delay=30)
+        silent = await post(egress, receiver.url(), response=0.1)
+    assert first.connect_ms is not None
+    assert first.first_byte_ms is not None
+    assert first.connect_ms <= first.first_byte_ms < first.total_ms
+    assert (first.status, first.body) == (200, 20 * b"x")
+    assert again.connect_ms is None
+    assert again.first_byte_ms is not None
+    assert again.first_byte_ms < again.total_ms
+    assert (silent.failure, silent.first_byte_ms) == ("response_timeout", None)
 
 
 async def test_of_a_gigabyte_only_the_limit_is_read(egress: Egress, authority: Authority) -> None:
@@ -502,3 +537,23 @@ async def test_closing_ends_calls_under_way(egress: Egress, authority: Authority
         await egress.close()
         assert (await call).failure == "connection_closed"
         assert (await post(egress, receiver.url())).failure == "connect"
+
+
+async def test_closing_while_a_connection_is_made_leaves_none(egress: Egress, authority: Authority) -> None:
+    arrived, may_go_on = asyncio.Event(), asyncio.Event()
+    async with Receiver(authority) as receiver:
+
+        async def pass_on_when_told(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            arrived.set()
+            await may_go_on.wait()
+            near, far = await asyncio.open_connection("127.0.0.1", receiver.port)
+            await asyncio.gather(_pump(reader, far), _pump(near, writer))
+
+        async with raw_server(pass_on_when_told, None) as url:
+            call = asyncio.create_task(post(egress, url, connect=30, response=30))
+            await arrived.wait()
+            await egress.close()
+            may_go_on.set()
+            outcome = await call
+            await receiver.wait_until_closed()
+    assert (outcome.failure, outcome.status, receiver.requests) == ("connect", None, [])

@@ -43,3 +43,8 @@ def test_sortable_ids_sort_by_time(one: int, other: int, random: bytes) -> None:
 @given(st.binary(min_size=16, max_size=16))
 def test_a_uuid_has_version_4(random: bytes) -> None:
     assert uuid.UUID(ids.uuid_from(random)).version == 4
+
+
+@given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
+def test_a_sortable_id_tells_its_time(at_ms: int, random: bytes) -> None:
+    assert ids.time_of_sortable_id(ids.sortable_id("dlv", at_ms, random)) == at_ms

@@ -1,11 +1,21 @@
 """Webhook signatures, against values captured from real clients."""
 
+import base64
 import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from switchbay.kit.signatures import sign, verify
+from switchbay.kit.signatures import (
+    sign,
+    sign_v1,
+    sign_v1a,
+    signed_content,
+    verify,
+    webhook_public_key,
+    webhook_secret,
+)
 
 _BODY = '{"text":"é😀"}'.encode()
 
@@ -41,3 +51,24 @@ def test_a_forged_header_does_not_verify(header: str) -> None:
 
 def test_one_changed_byte_does_not_verify() -> None:
     assert not verify(b"key", _BODY + b" ", sign(b"key", _BODY))
+
+
+# Standard Webhooks: the vectors that its reference implementations share
+
+_ID, _SECONDS, _PAYLOAD = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}'
+
+
+def test_the_symmetric_vector_of_standard_webhooks_is_met() -> None:
+    secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    content = signed_content(_ID, _SECONDS, _PAYLOAD)
+    assert sign_v1(secret, content) == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert webhook_secret(secret) == "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def test_the_asymmetric_vector_of_standard_webhooks_is_met() -> None:
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode("6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc="))
+    content = signed_content(_ID, _SECONDS, _PAYLOAD)
+    expected = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+    assert sign_v1a(key, content) == expected
+    public_key = key.public_key().public_bytes_raw()
+    assert webhook_public_key(public_key) == "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="

@@ -280,6 +280,23 @@ def test_other_keys_and_no_proof_at_all_widen() -> None:
     ]
 
 
+def test_asking_for_all_conversations_widens() -> None:
+    hook = {"ms.MessagingEventNotification.ContentEvent": {"endpoint": "https://h.example/a"}}
+    own = {"client_name": "a", "scope": "msg.consumer", "capabilities": {"webhooks": hook}}
+    every = {**own, "capabilities": {"webhooks": {**hook, "conversations": "all"}}}
+    assert _diff(own, every) == [("event", "asks for the events of all conversations of the account", True)]
+    assert _diff(every, own) == [("event", "no longer asks for the events of all conversations of the account", False)]
+    assert _diff(own, {**own, "capabilities": {"webhooks": {**hook, "conversations": "own"}}}) == []
+
+
+def test_the_order_of_retries_is_told() -> None:
+    hook = {"ms.MessagingEventNotification.ContentEvent": {"endpoint": "https://h.example/a", "max_retries": 1}}
+    strict = {"client_name": "a", "scope": "msg.consumer", "capabilities": {"webhooks": hook}}
+    loose = {**strict, "capabilities": {"webhooks": {**hook, "retry": {"ordering": "best_effort"}}}}
+    assert _diff(strict, loose) == [("retry", "lets later events overtake one that waits to be tried again", False)]
+    assert _diff(loose, strict) == [("retry", "has later events wait behind one that waits to be tried again", False)]
+
+
 def test_saying_the_default_method_is_no_change() -> None:
     new = {**_base("user"), "token_endpoint_auth_method": "client_secret_basic"}
     assert _diff(_base("user"), new) == []

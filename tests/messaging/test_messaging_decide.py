@@ -1,9 +1,8 @@
 """The rules of conversations: any sequence of requests leaves a legal conversation."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from switchbay.messaging.domain import (
     Accepted,

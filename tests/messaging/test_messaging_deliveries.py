@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
 
-from support.messaging_stage import ACCOUNT, APP, CONSUMER
+from support.messaging_stage import ACCOUNT, APP, CONSUMER, OTHER_APP
 from support.webhooks_house import Signing, owner_of
 from switchbay.accounts.public import OPERATOR, Accounts
 from switchbay.infra.db import Database
@@ -111,3 +111,21 @@ async def test_deliveries_of_many_requests_at_once_are_in_the_order_of_their_seq
             assert isinstance(body, dict)
             sequences[lane].append(body["body"]["changes"][0]["sequence"])
     assert sequences == {one: list(range(20)), other: list(range(20))}
+
+
+async def test_an_app_that_hears_all_conversations_reads_along_and_cannot_write(
+    rooms: Rooms, db: Database, vault: Vault, clock: ManualClock
+) -> None:
+    endpoint = Endpoint(CONTENT, "https://archive.example/hook", (), 0)
+    archive = replace(owner_of(endpoint, owner_id=OTHER_APP), hears_all=True)
+    await db.write(lambda tx: set_owner(tx, vault, archive, clock.now_ms()))
+    conversation = await rooms.open(say("one"))
+    await rooms.do(conversation, say("two"))
+    page, _ = await rooms.webhooks.list_deliveries(ACCOUNT, DeliveryFilter(owner_id=OTHER_APP))
+    assert [(each.lane, each.position) for each in reversed(page)] == [(conversation, 0), (conversation, 1)]
+    before = await rooms.deliveries()
+    intruder = ConsumerCaller(OTHER_APP, CONSUMER)
+    with pytest.raises(AppError) as refused:
+        await rooms.messaging.submit(Command(ACCOUNT, intruder, conversation, (say("intrusion"),)))
+    assert refused.value.code == "conversation_unknown"
+    assert await rooms.deliveries() == before

@@ -8,7 +8,7 @@ from switchbay.messaging import workers
 OPEN = [request("cm.ConsumerRequestConversation", {"brandId": ACCOUNT}), request("ms.PublishEvent", {"event": text()})]
 
 
-async def test_a_repeated_message_is_stored_once(stage: Stage) -> None:
+async def test_duplicate_ingest_same_key_gives_one_event(stage: Stage) -> None:
     conversation = await stage.open()
     first = await stage.say(conversation, idempotency_key="k-1")
     await stage.say(conversation, "between")

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _NOT_BEFORE = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _NOT_AFTER = dt.datetime(2120, 1, 1, tzinfo=dt.UTC)
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+
+def _pem(key: Key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -63,6 +66,40 @@ class Authority:
         path = self.folder / f"server-{certificate.serial_number:x}.pem"
         path.write_bytes(_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
         return path
+
+    def client_pair(
+        self,
+        name: str,
+        *,
+        not_before: dt.datetime = _NOT_BEFORE,
+        not_after: dt.datetime = _NOT_AFTER,
+        usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.CLIENT_AUTH,
+        key: Key | None = None,
+    ) -> tuple[bytes, bytes]:
+        """Make a client's certificate and its key, both PEM."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(self.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(not_before)
+            .not_valid_after(not_after)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        )
+        if usage is not None:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        certificate = builder.sign(self.key, hashes.SHA256())
+        return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+    def demanding_context(self, *hosts: str) -> ssl.SSLContext:
+        """A TLS context of a server that talks only to clients with a certificate of this authority."""
+        context = self.server_context(*hosts)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(self.ca_file)
+        return context
 
     def server_context(self, *hosts: str) -> ssl.SSLContext:
         """A TLS context of a server with a fresh certificate for these names."""

@@ -76,6 +76,7 @@ _INTERESTING: list[JsonValue] = [
     ["https://a.example/"], ["authorization_code"], ["client_credentials", "client_credentials"], ["id_token token"],
     {"endpoint": "https://a.example/"}, {"retention_time": 3}, {"header_name": "X", "header_value": "y"},
     "none", "private_key_jwt", "ES256", "RSA", "EC", "AQAB", {"keys": [{"kty": "EC"}]}, {"kty": "oct"}, {"keys": []},
+    "own", "all", {"conversations": "all"}, "strict", "best_effort", {"ordering": "best_effort"},
 ]  # fmt: skip
 
 _KEYS = [
@@ -85,6 +86,7 @@ _KEYS = [
     "ms.MessagingEventNotification .ChatStateEvent", "endpoint", "headers", "max_retries", "enabled", "id", "homepage",
     "token_endpoint_auth_method", "jwks", "jwks_uri", "keys", "kty", "n", "d", "post_logout_redirect_uris",
     "backchannel_logout_uri", "backchannel_logout_session_required", "id_token_signed_response_alg",
+    "conversations", "ordering",
 ]  # fmt: skip
 
 _SEEDS = [case.document for case in cases() if case.options == Options()] + list(bases().values())

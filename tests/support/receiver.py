@@ -22,6 +22,8 @@ class Received:
     header_list: tuple[tuple[str, str], ...]
     body: bytes
     connection: int
+    client: str | None = None
+    """The common name of the certificate that the client showed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._parsing = _Parsing()
         self._number = 0
+        self._client: str | None = None
         self._answering: asyncio.Task[None] | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
@@ -77,6 +80,8 @@ class _Connection(asyncio.Protocol):
         self._receiver.connections += 1
         self._number = self._receiver.connections
         self._receiver.open.add(self._transport)
+        shown = self._transport.get_extra_info("peercert") or {}
+        self._client = next((value for ((name, value),) in shown.get("subject", ()) if name == "commonName"), None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
@@ -116,6 +121,7 @@ class _Connection(asyncio.Protocol):
             tuple(parsed.headers),
             bytes(parsed.body),
             self._number,
+            self._client,
         )
         self._receiver.note(request)
         answer = self._receiver.answer(request)
@@ -167,6 +173,7 @@ class Receiver:
         *,
         hosts: Sequence[str] = ("localhost", "127.0.0.1"),
         context: ssl.SSLContext | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         """Without an authority it serves plain http."""
         self.answer = answer
@@ -178,11 +185,12 @@ class Receiver:
         self._server: asyncio.Server | None = None
         self._arrived = asyncio.Event()
         self.lost = asyncio.Event()
+        self._address = address
         self.port = 0
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port, ssl=self._context)
+        self._server = await loop.create_server(lambda: _Connection(self), self._address, self.port, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -12,7 +12,7 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, ManualClock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.kit.secret import Secret
-from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
+from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 from switchbay.webhooks.public import DeliveryFilter, Endpoint, Notification, Owner, Webhooks, remove_owner, set_owner
 from switchbay.webhooks.tables import lanes
 
@@ -30,6 +30,9 @@ class Signing:
 
     signature_algorithm: SignatureAlgorithm = "sha1"
     signature_encoding: SignatureEncoding = "base64"
+    standard_webhooks: StandardWebhooks = "off"
+    webhook_breaker: bool = False
+    disable_slow_webhooks: bool = False
 
     async def get_account(self, _account_id: str, /) -> "Signing":
         """The same for every account."""
@@ -55,7 +58,15 @@ class House:
 
     def node(self, *, running: bool = True, db: Database | None = None, **limits: float) -> Webhooks:
         """Another node. Its sweep and timers run only when called, unless the test starts them."""
-        known = {"retry_seconds", "connect_seconds", "response_seconds", "lease_seconds", "sweep_seconds"}
+        known = {
+            "retry_seconds",
+            "connect_seconds",
+            "response_seconds",
+            "lease_seconds",
+            "sweep_seconds",
+            "parked_seconds",
+            "breaker_seconds",
+        }
         webhooks = Webhooks(
             db or self.db,
             self.clock,
@@ -66,6 +77,7 @@ class House:
             in_flight=int(limits.pop("in_flight", 20)),
             most_lanes=int(limits.pop("most_lanes", 1000)),
             response_bytes=int(limits.pop("response_bytes", 4096)),
+            breaker_failures=int(limits.pop("breaker_failures", 10)),
             **{name: limits[name] for name in known if name in limits},
         )
         if running:

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -51,6 +52,12 @@ class FailingDatabase:
         self._check()
         return await self._db.write(work)
 
+    def notify(self, channel: str) -> None:
+        self._db.notify(channel)
+
+    def listen(self, channel: str, callback: Callable[[], None]) -> Callable[[], None]:
+        return self._db.listen(channel, callback)
+
     async def close(self) -> None:
         await self._db.close()
 
@@ -61,7 +68,7 @@ async def sweep(house: House, node: Webhooks) -> int:
     return taken
 
 
-async def test_a_crash_after_the_commit_and_before_the_hand_off_is_swept(house: House, clock: ManualClock) -> None:
+async def test_crash_after_commit_before_hand_off_is_swept(house: House, clock: ManualClock) -> None:
     await house.configure(owner_of(house.endpoint()))
     await house.publish_and_crash(house.event("one"), house.event("two"))
     assert await sweep(house, house.webhooks) == 0
@@ -85,9 +92,7 @@ async def test_what_is_published_behind_a_crash_keeps_its_place(house: House, cl
     assert house.receiver.bodies == [b"one", b"two", b"three"]
 
 
-async def test_a_crash_between_the_answer_and_its_record_repeats_the_same_request(
-    house: House, clock: ManualClock
-) -> None:
+async def test_crash_between_200_and_attempt_record_resends_with_same_id(house: House, clock: ManualClock) -> None:
     failing = FailingDatabase(house.db)
     victim = house.node(db=failing)
     await house.configure(owner_of(house.endpoint()))
@@ -107,7 +112,7 @@ async def test_a_crash_between_the_answer_and_its_record_repeats_the_same_reques
     assert await house.states() == ["delivered"]
 
 
-async def test_a_fenced_nodes_result_is_ignored(house: House, clock: ManualClock) -> None:
+async def test_lease_lost_by_slow_worker_cannot_write_result(house: House, clock: ManualClock) -> None:
     go_on = asyncio.Event()
 
     async def answer(_request: Received) -> Answer:
@@ -351,9 +356,7 @@ async def test_cut_connections_to_the_database_lose_no_result(house: House) -> N
     assert await house.states() == 2 * ["delivered"]
 
 
-async def test_a_killed_process_loses_nothing_that_it_had_committed(
-    house: House, authority: Authority, database_url: str
-) -> None:
+async def test_kill_9_during_load_loses_nothing(house: House, authority: Authority, database_url: str) -> None:
     dice = random.Random(7)  # noqa: S311 - reproducible, not secret
     house.receiver.answer = lambda _: Answer(dice.choice((200, 200, 200, 503)), delay=dice.random() / 100)
     victim = await asyncio.create_subprocess_exec(

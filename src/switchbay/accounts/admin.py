@@ -18,7 +18,7 @@ from switchbay.accounts.service import Accounts
 from switchbay.accounts.service.users import MOST_USERS_PER_PAGE
 from switchbay.infra.web import client_address, json_response
 from switchbay.kit.secret import Secret
-from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
+from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 
 Admission: TypeAlias = Callable[[Request, str], Awaitable[Actor]]
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -34,8 +34,11 @@ class AccountPatch(_Strict):
     name: str | None = None
     signature_algorithm: SignatureAlgorithm | None = None
     signature_encoding: SignatureEncoding | None = None
+    standard_webhooks: StandardWebhooks | None = None
     reveal_client_secret: StrictBool | None = None
     messaging_enabled: StrictBool | None = None
+    webhook_breaker: StrictBool | None = None
+    disable_slow_webhooks: StrictBool | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 
@@ -103,8 +106,11 @@ def _add_account(api: APIRouter, accounts: Accounts, admitted: Admission) -> Non
             name=patch.name,
             signature_algorithm=patch.signature_algorithm,
             signature_encoding=patch.signature_encoding,
+            standard_webhooks=patch.standard_webhooks,
             reveal_client_secret=patch.reveal_client_secret,
             messaging_enabled=patch.messaging_enabled,
+            webhook_breaker=patch.webhook_breaker,
+            disable_slow_webhooks=patch.disable_slow_webhooks,
             ttr_seconds=patch.ttr_seconds,
         )
         return json_response(wire.render_account(await accounts.update_account(account, change, actor)))

@@ -21,6 +21,9 @@ accounts = sa.Table(
     sa.Column("ttr_urgent", sa.Integer, nullable=False),
     sa.Column("ttr_normal", sa.Integer, nullable=False),
     sa.Column("ttr_prioritized", sa.Integer, nullable=False),
+    sa.Column("standard_webhooks", sa.Text, nullable=False, server_default="off"),
+    sa.Column("webhook_breaker", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("disable_slow_webhooks", sa.Boolean, nullable=False, server_default=sa.text("false")),
 )
 
 # Numbers that an account gives out: of users, of audit entries.

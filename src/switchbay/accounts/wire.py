@@ -112,8 +112,11 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "created_at": account.created_at,
         "signature_algorithm": account.signature_algorithm,
         "signature_encoding": account.signature_encoding,
+        "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
+        "webhook_breaker": account.webhook_breaker,
+        "disable_slow_webhooks": account.disable_slow_webhooks,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

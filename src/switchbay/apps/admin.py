@@ -6,7 +6,7 @@ be repeated, fills its placeholders. ``If-Match`` is honoured where it is sent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import JsonValue
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
 from switchbay.apps import errors, wire
 from switchbay.apps.changes import Found
+from switchbay.apps.domain.conversations import AccessState
 from switchbay.apps.domain.preconditions import ANY, Precondition, parse_if_match
 from switchbay.apps.service import Apps
 from switchbay.infra.web import client_address, decode_as, read_body
@@ -64,6 +65,13 @@ _NEW_SECRET: Final = _body(
     },
     required=True,
 )
+
+
+_DECISIONS: Final = {
+    "approve": AccessState.APPROVED,
+    "refuse": AccessState.REFUSED,
+    "withdraw": AccessState.WITHDRAWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +173,8 @@ def _add_reading(api: APIRouter, service: Apps, doors: _Doors) -> None:
     async def get_health(account: str, app_id: str) -> wire.HealthOut:
         """Say what is wrong with an app, or may soon be: logo, secrets, placeholders left in its manifest."""
         found = await service.get_app(account, app_id)
-        return wire.health_out(found.app, found.logo, service.options, service.now())
+        webhooks = await service.find_webhooks_health(account, app_id)
+        return wire.health_out(found.app, found.logo, webhooks, service.options, service.now())
 
     @api.get("/{app_id}/export", dependencies=[Depends(doors.reader)])
     async def export_manifest(account: str, app_id: str) -> Response:
@@ -227,6 +236,18 @@ def _add_changing(api: APIRouter, service: Apps, doors: _Doors) -> None:
     ) -> wire.ChangedOut:
         """Switch an app off: it gets no token and no webhook."""
         found = await service.set_enabled(account, app_id, actor, enabled=False, condition=_condition(request))
+        return wire.ChangedOut.model_validate(_changed(service, found))
+
+    @api.post("/{app_id}/conversations/{decision}")
+    async def decide_conversations(
+        request: Request,
+        account: str,
+        app_id: str,
+        decision: Literal["approve", "refuse", "withdraw"],
+        actor: Annotated[Actor, Depends(doors.admin)],
+    ) -> wire.ChangedOut:
+        """Decide about an app that asks for the events of all conversations of the account."""
+        found = await service.conversations.decide(account, app_id, _DECISIONS[decision], actor, _condition(request))
         return wire.ChangedOut.model_validate(_changed(service, found))
 
     @api.delete("/{app_id}")

@@ -9,8 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from switchbay.kit.jsonvalue import JsonValue
-from switchbay.manifest.public import CANONICAL_EVENTS, SERVER_FIELDS, Manifest, Options, check_value
-from switchbay.webhooks.public import Endpoint
+from switchbay.manifest.public import (
+    ALL_CONVERSATIONS,
+    CANONICAL_EVENTS,
+    SERVER_FIELDS,
+    Manifest,
+    Options,
+    check_value,
+)
+from switchbay.webhooks.public import Endpoint, Ordering
 
 MASK: Final = "***"
 """What stands in place of a header value wherever a manifest is shown to those who may not read it."""
@@ -56,13 +63,26 @@ def endpoints(document: Mapping[str, JsonValue]) -> tuple[Endpoint, ...]:
         url = webhook.get("endpoint")
         if isinstance(url, str):
             headers = tuple((str(header["header_name"]), str(header["header_value"])) for header in _headers(webhook))
-            found.append(Endpoint(event, url, headers, _integer(webhook.get("max_retries"))))
+            retries = webhook.get("max_retries")
+            is_exempt = isinstance(retries, int) and retries == 0  # written, not left out
+            found.append(Endpoint(event, url, headers, _integer(retries), is_exempt))
     return tuple(found)
 
 
 def retention_time(document: Mapping[str, JsonValue]) -> int:
     """How long undelivered events are kept, in seconds; 0 for none."""
     return _integer(_object(_webhooks(document).get("retry")).get("retention_time"))
+
+
+def ordering(document: Mapping[str, JsonValue]) -> Ordering:
+    """Whether later events may overtake one that waits to be tried again by number."""
+    given = _object(_webhooks(document).get("retry")).get("ordering")
+    return Ordering.BEST_EFFORT if given == Ordering.BEST_EFFORT else Ordering.STRICT
+
+
+def asks_for_all_conversations(document: Mapping[str, JsonValue]) -> bool:
+    """Whether the app asks for the events of all conversations of the account."""
+    return _webhooks(document).get("conversations") == ALL_CONVERSATIONS
 
 
 def logo_uri(document: Mapping[str, JsonValue]) -> str | None:

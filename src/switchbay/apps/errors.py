@@ -51,6 +51,21 @@ def manifest_invalid(report: Mapping[str, JsonValue]) -> AppError:
     )
 
 
+def conversations_not_asked() -> AppError:
+    """A decision about an app that does not ask for all conversations."""
+    return AppError(Kind.CONFLICT, "conversations_not_asked", "The app does not ask for all conversations.")
+
+
+def conversations_decided(state: str) -> AppError:
+    """A decision that does not fit what was decided before."""
+    return AppError(
+        Kind.CONFLICT,
+        "conversations_decided",
+        "A request that is approved is withdrawn, not refused; only an approval can be withdrawn.",
+        {"state": state},
+    )
+
+
 def redacted_value(places: list[str]) -> AppError:
     """A header value is the mask that stands in exports, and there is no stored value it could mean."""
     return AppError(

@@ -23,5 +23,7 @@ async def publish_owner(tx: Tx, vault: Vault, installation: Installation, now: i
         retention_time=documents.retention_time(installation.document),
         signing_secret=texts[installation.installation_id, signing.secret_id],
         other_secret=None if other is None else texts[installation.installation_id, other.secret_id],
+        ordering=documents.ordering(installation.document),
+        hears_all=installation.access is not None and installation.access.is_approved,
     )
     await set_owner(tx, vault, owner, now)

@@ -14,13 +14,15 @@ from switchbay.accounts.public import Accounts, Actor
 from switchbay.apps import documents, errors
 from switchbay.apps.changes import Changes, Found, changes_between, expect_app_id, expect_revision, refuse_masks
 from switchbay.apps.clients import Clients
+from switchbay.apps.conversations import Conversations
 from switchbay.apps.credentials import Credentials, Issued
 from switchbay.apps.domain.clients import Client
+from switchbay.apps.domain.conversations import access_after_change
 from switchbay.apps.domain.installations import Installation, is_app_id, name_key
 from switchbay.apps.domain.preconditions import ANY, Precondition
 from switchbay.apps.domain.secrets import SecretCheck, current_secret
 from switchbay.apps.owners import publish_owner
-from switchbay.apps.store import installations, logos, secrets
+from switchbay.apps.store import conversations, installations, logos, secrets
 from switchbay.apps.store.logos import LogoCopy, LogoState
 from switchbay.apps.workers import Workers
 from switchbay.infra.db import Database, Tx
@@ -29,7 +31,7 @@ from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Change, Manifest, Options, Report, check_text, redact
-from switchbay.webhooks.public import remove_owner
+from switchbay.webhooks.public import Health, find_health, remove_owner
 
 AlsoDo: TypeAlias = Callable[[Tx, str], Awaitable[None]]
 """What another room does in the transaction of a change, given the app's id; what it raises undoes the change."""
@@ -73,6 +75,7 @@ class Apps:
         self._clients = Clients(db, clock, vault)
         self._workers = Workers(db, clock, vault, egress, self._clients)
         self._changes = Changes(db, clock, vault, self._clients, self._workers.wake_logos)
+        self.conversations = Conversations(self._changes, vault)
         self.credentials = Credentials(self._changes, clock, randomness, vault, overlap_seconds=secret_overlap_seconds)
 
     async def start(self) -> None:
@@ -131,6 +134,10 @@ class Apps:
             return Found(app, logo, await installations.find_revision(tx, account_id))
 
         return await self._db.read(work)
+
+    async def find_webhooks_health(self, account_id: str, app_id: str) -> Health | None:
+        """How deliveries to an app go; None for one that the webhooks room does not know."""
+        return await self._db.read(lambda tx: find_health(tx, account_id, app_id))
 
     async def find_revision(self, account_id: str) -> int:
         """The revision of the account's apps; 0 before the first one."""
@@ -215,6 +222,7 @@ class Apps:
             created_at=now,
             updated_at=now,
             secrets=(stored,),
+            access=access_after_change(None, asks=documents.asks_for_all_conversations(document), now=now),
         )
         changes = changes_between(None, document)
 
@@ -222,6 +230,8 @@ class Apps:
             revision = await installations.next_revision(tx, account_id)
             await self._changes.expect_free_name(tx, app)
             await installations.insert(tx, app, name_key(app.client_name), self._changes.seal(app))
+            if app.access is not None:
+                await conversations.put(tx, app)
             await self._changes.insert_secret(tx, app, stored, secret)
             await publish_owner(tx, self._vault, app, now)
             await logos.expect(tx, account_id, app.installation_id, documents.logo_uri(document), now)
@@ -256,10 +266,13 @@ class Apps:
             document = documents.stored_form(manifest.document)
             refuse_masks(documents.unmask(document, old.document))
             enabled = old.enabled if manifest.enabled is None else manifest.enabled
-            app = replace(old, document=document, enabled=enabled, updated_at=now)
+            access = access_after_change(old.access, asks=documents.asks_for_all_conversations(document), now=now)
+            app = replace(old, document=document, enabled=enabled, updated_at=now, access=access)
             app = app if enabled == old.enabled else app.with_epoch(now)
             await self._changes.expect_free_name(tx, app)
             await installations.update(tx, app, name_key(app.client_name), self._changes.seal(app))
+            if access != old.access:
+                await conversations.put(tx, app)
             await publish_owner(tx, self._vault, app, now)
             await logos.expect(tx, account_id, app_id, documents.logo_uri(document), now)
             await _also(together_with, tx, app)
@@ -304,9 +317,10 @@ class Apps:
         """Remove an app. Its secrets are gone at once, its name is free again; a masked manifest stays as a record."""
 
         async def change(tx: Tx, old: Installation, now: int) -> Installation:
-            gone = replace(old, document=redact(old.document), enabled=False, updated_at=now, secrets=())
+            gone = replace(old, document=redact(old.document), enabled=False, updated_at=now, secrets=(), access=None)
             app = gone.with_epoch(now)
             await installations.update(tx, app, None, self._changes.seal(app), deleted_at=now)
+            await conversations.put(tx, app)
             await secrets.drop_all(tx, account_id, app_id)
             await logos.drop(tx, account_id, app_id)
             await remove_owner(tx, account_id, app_id, now)

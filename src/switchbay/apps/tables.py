@@ -80,3 +80,15 @@ app_logos = sa.Table(
     sa.Column("etag", sa.Text, nullable=True),
     sa.Index(None, "due_at"),
 )
+
+# Apps that ask for the events of all conversations, and what an administrator has decided.
+app_conversation_access = sa.Table(
+    "app_conversation_access",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("installation_id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.BigInteger, nullable=False),
+    sa.Column("decided_at", sa.BigInteger, nullable=True),
+    sa.Column("decided_by", sa.Text, nullable=True),
+)

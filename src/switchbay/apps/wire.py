@@ -7,12 +7,14 @@ import msgspec
 from pydantic import BaseModel, Field, JsonValue
 
 from switchbay.apps import documents
+from switchbay.apps.domain.conversations import AccessState, ConversationAccess
 from switchbay.apps.domain.installations import Installation
 from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.apps.store.logos import LogoState
 from switchbay.kit.jsonvalue import JsonValue as Json
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Finding, Options, Severity, check_value, logo_finding, redact
+from switchbay.webhooks.public import CertificateState, Health, certificate_state
 
 MOST_OVERLAP_SECONDS: Final = 7_776_000
 MOST_EPOCH_MS: Final = 253_402_300_799_999
@@ -61,6 +63,17 @@ class LogoOut(BaseModel):
     findings: list[dict[str, JsonValue]] = Field(default_factory=list)
 
 
+class ConversationsOut(BaseModel):
+    """Which conversations' events an app asks for, and gets."""
+
+    asked: str = Field(description="own or all.")
+    state: str | None = Field(description="Of a request for all: asked, approved, refused or withdrawn.")
+    asked_at: int | None = Field(description="Epoch milliseconds.")
+    decided_at: int | None = Field(description="Epoch milliseconds.")
+    decided_by: str | None = Field(description="Id of the user.")
+    reason: str | None = Field(description="In words, why it does not get what it asks for.")
+
+
 class AppOut(BaseModel):
     """An installed app."""
 
@@ -72,6 +85,7 @@ class AppOut(BaseModel):
     created_at: int = Field(description="Epoch milliseconds.")
     updated_at: int = Field(description="Epoch milliseconds.")
     events: list[str] = Field(description="Keys of the events that the app receives.")
+    conversations: ConversationsOut
     secrets: list[SecretOut]
     logo: LogoOut
     manifest: dict[str, JsonValue] = Field(description="The normalised manifest; header values are masked.")
@@ -158,12 +172,47 @@ class DiffOut(BaseModel):
     report: dict[str, JsonValue]
 
 
+class DisabledWebhookOut(BaseModel):
+    """A webhook that is not called any more."""
+
+    event: str
+    since: int = Field(description="Epoch milliseconds.")
+    reason: str = Field(description="endpoint_gone (it answered 410) or endpoint_disabled (it was slow for too long).")
+
+
+class ClientCertificateOut(BaseModel):
+    """A client certificate that ends soon, or has ended."""
+
+    event: str = Field(description="Event key, or default for all that have none of their own.")
+    not_after: int = Field(description="When it ends; epoch milliseconds.")
+    state: CertificateState
+
+
+class WebhooksHealthOut(BaseModel):
+    """How an app's webhooks are doing."""
+
+    state: str = Field(
+        description="up, failed, in_transition or recovered; in the retries by number up, or in_transition just after"
+        " the app was enabled."
+    )
+    since: int = Field(description="Epoch milliseconds.")
+    next_attempt_at: int | None = Field(description="While it is failed, when the endpoint is tried again.")
+    disabled: list[DisabledWebhookOut] = Field(
+        description="Webhooks that are not called until the app is changed or they are enabled."
+    )
+    client_certificates: list[ClientCertificateOut] = Field(
+        description="Client certificates that end within 30 days, or have ended."
+    )
+
+
 class HealthOut(BaseModel):
     """What is wrong, or may soon be, with an app."""
 
     status: str = Field(description="good, warning or bad.")
     enabled: bool
     logo: LogoOut
+    webhooks: WebhooksHealthOut | None = Field(description="null for an app that is not known to deliveries.")
+    conversations: ConversationsOut
     secrets: list[SecretOut]
     rotation_ends_at: int | None = Field(description="When the previous secret ends; epoch milliseconds.")
     findings: list[dict[str, JsonValue]] = Field(description="What a check of the installed manifest finds today.")
@@ -182,6 +231,7 @@ def app_out(app: Installation, logo: LogoState | None, options: Options, now: in
         created_at=app.created_at,
         updated_at=app.updated_at,
         events=[endpoint.event_key for endpoint in documents.endpoints(document)],
+        conversations=conversations_out(app.access),
         secrets=secrets_out(app.secrets, now),
         logo=logo_out(app, logo, options),
         manifest=_json(redact(document)),
@@ -210,6 +260,27 @@ def secrets_out(secrets: Sequence[ClientSecret], now: int) -> list[SecretOut]:
     ]
 
 
+_NOT_APPROVED = {
+    AccessState.ASKED: "asks for all conversations, not approved",
+    AccessState.REFUSED: "asks for all conversations, refused",
+    AccessState.WITHDRAWN: "asks for all conversations, the approval was withdrawn",
+}
+
+
+def conversations_out(access: ConversationAccess | None) -> ConversationsOut:
+    """Which conversations an app asks for, and what was decided."""
+    if access is None:
+        return ConversationsOut(asked="own", state=None, asked_at=None, decided_at=None, decided_by=None, reason=None)
+    return ConversationsOut(
+        asked="all",
+        state=access.state.value,
+        asked_at=access.asked_at,
+        decided_at=access.decided_at,
+        decided_by=access.decided_by,
+        reason=_NOT_APPROVED.get(access.state),
+    )
+
+
 def logo_out(app: Installation, logo: LogoState | None, options: Options) -> LogoOut:
     """What is known of an app's logo."""
     if logo is None:
@@ -233,15 +304,45 @@ def _worst(findings: Sequence[Finding]) -> str:
     return "bad" if any(finding.severity is Severity.ERROR for finding in findings) else "warning"
 
 
-def health_out(app: Installation, logo: LogoState | None, options: Options, now: int) -> HealthOut:
+def _webhooks_out(health: Health | None, now: int) -> WebhooksHealthOut | None:
+    if health is None:
+        return None
+    return WebhooksHealthOut(
+        state=health.state.value,
+        since=health.since,
+        next_attempt_at=health.next_attempt_at,
+        disabled=[
+            DisabledWebhookOut(event=event, since=since, reason=reason.value)
+            for event, since, reason in health.disabled
+        ],
+        client_certificates=[
+            ClientCertificateOut(event=event, not_after=not_after, state=certificate_state(not_after, now))
+            for event, not_after in health.certificates
+            if certificate_state(not_after, now) != "good"
+        ],
+    )
+
+
+def health_out(
+    app: Installation, logo: LogoState | None, webhooks: Health | None, options: Options, now: int
+) -> HealthOut:
     """An app's health by today's rules."""
     findings = check_value(dict(app.document), options).issues
+    if app.access is not None and app.access.is_approved:
+        findings = tuple(finding for finding in findings if finding.code != "approval_needed")
     shown_logo = logo_out(app, logo, options)
     states = {_worst(findings), shown_logo.state}
+    if webhooks is not None and (webhooks.disabled or webhooks.next_attempt_at is not None):
+        states.add("bad")
+    shown_webhooks = _webhooks_out(webhooks, now)
+    if shown_webhooks is not None:
+        states.update("bad" if each.state == "ended" else "warning" for each in shown_webhooks.client_certificates)
     return HealthOut(
         status=next((state for state in ("bad", "warning") if state in states), "good"),
         enabled=app.enabled,
         logo=shown_logo,
+        webhooks=shown_webhooks,
+        conversations=conversations_out(app.access),
         secrets=secrets_out(app.secrets, now),
         rotation_ends_at=max(
             (

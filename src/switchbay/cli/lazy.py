@@ -40,6 +40,10 @@ COMMANDS = {
     "keys": Entry("keys", "See and replace the keys that sign an account's tokens."),
     "oauth": Entry("oauth", "See and change what the authorization server of an account allows."),
     "deliveries": Entry("deliveries", "See what became of webhooks."),
+    "replays": Entry("replays", "See and cancel replays, which send many events again."),
+    "operational": Entry(
+        "operational", "Be told by webhook when endpoints of applications fail, recover or are disabled."
+    ),
     "message": Entry("message", "Send messages, as a connector or as an agent."),
     "listen": Entry("listen", "Receive webhooks over https, check their signatures and show them."),
 }

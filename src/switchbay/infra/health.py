@@ -1,7 +1,7 @@
 """Routes for operators: is the process alive, can it do its work, what does it count.
 
-``/livez`` answers as long as the process runs; ``/healthz`` asks the database; ``/metrics`` gives Prometheus's text
-format to whoever shows the ``metrics_token``, and does not exist while that setting is empty.
+``/livez`` answers as long as the process runs; ``/readyz`` and ``/healthz`` ask the database; ``/metrics`` gives
+Prometheus's text format to whoever shows the ``metrics_token``, and does not exist while that setting is empty.
 """
 
 import hmac
@@ -41,7 +41,7 @@ def routes(db: Database, metrics_token: Secret) -> list[BaseRoute]:
             )
         return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
-    found: list[BaseRoute] = [Route("/livez", live), Route("/healthz", healthy)]
+    found: list[BaseRoute] = [Route("/livez", live), Route("/readyz", healthy), Route("/healthz", healthy)]
     if metrics_token.reveal():
         found.append(Route("/metrics", metrics))
     return found

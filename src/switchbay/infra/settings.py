@@ -18,6 +18,7 @@ from pydantic_settings import (
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
 
 Words = Annotated[tuple[str, ...], NoDecode]
+NodeRole = Literal["api", "dispatcher", "all"]
 
 
 class Settings(BaseSettings):
@@ -39,6 +40,11 @@ class Settings(BaseSettings):
         default=5, ge=0, description="How long SQLite waits for a lock held by another process."
     )
 
+    roles: Annotated[tuple[NodeRole, ...], NoDecode] = Field(
+        default=("all",),
+        min_length=1,
+        description="What this node does: api (answers HTTP), dispatcher (sends webhooks), all.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8443, ge=0, le=65535, description="Port of all services.")
     http_port: int = Field(
@@ -123,6 +129,20 @@ class Settings(BaseSettings):
     webhook_sweep_seconds: float = Field(
         default=2, gt=0, description="How often a node looks for work that others left."
     )
+    webhook_parked_seconds: float = Field(
+        default=259_200, ge=1, description="How long events of a disabled app are kept if it has no retention_time."
+    )
+    webhook_log_seconds: int = Field(
+        default=2_592_000, ge=86_400, description="How long the log tells what became of an event."
+    )
+    webhook_breaker_failures: int = Field(
+        default=10,
+        ge=1,
+        description="Failures in a row of an endpoint before its breaker opens, where accounts ask for it.",
+    )
+    webhook_breaker_seconds: float = Field(
+        default=30, ge=1, le=300, description="First pause of a breaker; doubles up to 300 seconds."
+    )
     signature_algorithm: SignatureAlgorithm = Field(default="sha1", description="Signature of new accounts.")
     signature_encoding: SignatureEncoding = Field(
         default="base64", description="Encoding of the signature of new accounts."
@@ -134,6 +154,10 @@ class Settings(BaseSettings):
     )
     egress_ca_file: Path | None = Field(
         default=None, description="PEM certificates to trust besides the system's, for endpoints."
+    )
+    egress_proxy: SecretStr = Field(
+        default=SecretStr(""),
+        description="Forward proxy for outbound calls: http://user:password@host:port, or https; empty: none.",
     )
 
     message_characters: int = Field(default=8_000, ge=1, description="Longest text of a message.")
@@ -153,7 +177,7 @@ class Settings(BaseSettings):
         default=False, description="Warn about scopes that hide an app in the Connector App Hub."
     )
 
-    @field_validator("trusted_proxies", "tls_hosts", "egress_allow", "manifest_scopes", mode="before")
+    @field_validator("roles", "trusted_proxies", "tls_hosts", "egress_allow", "manifest_scopes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word for word in value.replace(",", " ").split() if word) if isinstance(value, str) else value
@@ -170,6 +194,16 @@ class Settings(BaseSettings):
         """Arguments win over the environment, the environment over the file."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def answers(self) -> bool:
+        """Whether this node answers the services' requests."""
+        return "api" in self.roles or "all" in self.roles
+
+    @property
+    def delivers(self) -> bool:
+        """Whether this node sends webhooks."""
+        return "dispatcher" in self.roles or "all" in self.roles
 
     @property
     def database_address(self) -> str:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from switchbay.infra.express import Call, ExpressRoute, JsonAnswer, too_large
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.jsonvalue import JsonValue
 
@@ -58,19 +59,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     """Read the request's body; refuse it with 413 as soon as it is larger than ``limit`` bytes."""
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         parts.append(part)
     return b"".join(parts)
-
-
-def _too_large(limit: int) -> AppError:
-    return AppError(Kind.TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes.", {"limit": limit})
 
 
 def decode_json(body: bytes) -> JsonValue:
@@ -188,7 +185,7 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self._limit:
-            await error_response(_too_large(self._limit))(scope, receive, send)
+            await error_response(too_large(self._limit))(scope, receive, send)
             return
         taken = 0
 
@@ -198,7 +195,7 @@ class BodyLimit:
             taken += len(message.get("body", b""))
             if taken > self._limit:
                 # The one exception that FastAPI lets through while it reads a body.
-                raise HTTPException(413, _too_large(self._limit).message)
+                raise HTTPException(413, too_large(self._limit).message)
             return message
 
         await self.app(scope, receive_within, send)
@@ -213,6 +210,7 @@ class Application:
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self.router = Router(routes, default=_nowhere)
+        self._express = [route for route in routes if isinstance(route, ExpressRoute)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -221,6 +219,16 @@ class Application:
         request_id = _REQUEST_PREFIX + format(next(_request_numbers), "012x")
         scope["request_id"] = request_id
         scope["app"] = self
+        if scope["method"] == "POST" and not scope.get("root_path"):
+            path = scope["path"]
+            for route in self._express:
+                segment = route.segment(path)
+                if segment is not None:
+                    await _serve_express(route, segment, request_id, scope, receive, send)
+                    return
+        await self._serve(request_id, scope, receive, send)
+
+    async def _serve(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def send_with_id(message: Message) -> None:
@@ -236,6 +244,23 @@ class Application:
             answer = _answer_failure(error, scope["method"], scope["path"], request_id)
             if answer is not None and not started:
                 await answer(scope, receive, send_with_id)
+
+
+async def _serve_express(
+    route: ExpressRoute, segment: str, request_id: str, scope: Scope, receive: Receive, send: Send
+) -> None:
+    answer: JsonAnswer | Response | None
+    try:
+        answer = await route.serve(Call(segment, scope, receive))
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is becomes an answer
+        answer = _answer_failure(error, scope["method"], scope["path"], request_id)
+    if answer is None:
+        return  # nobody is there to read it
+    headers = answer.raw_headers() if isinstance(answer, JsonAnswer) else list(answer.raw_headers)
+    headers.append((b"x-request-id", request_id.encode("ascii")))
+    status = 200 if isinstance(answer, JsonAnswer) else answer.status_code
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _answer_failure(error: Exception, method: str, path: str, request_id: str) -> Response | None:

@@ -9,6 +9,7 @@ import uuid
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_]{1,20}")
 
 SORTABLE_RANDOM_BYTES = 10
@@ -28,7 +29,15 @@ def uuid_from(random: bytes) -> str:
 def sortable_id(prefix: str, at_ms: int, random: bytes) -> str:
     """Return ``prefix_`` and 26 characters that sort by ``at_ms``; ``random`` gives 10 bytes."""
     number = (at_ms << 80) | int.from_bytes(random[:SORTABLE_RANDOM_BYTES], "big")
-    return prefix + "_" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return prefix + "_" + "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
+
+
+def time_of_sortable_id(text: str) -> int:
+    """The epoch milliseconds in an id that ``sortable_id`` made."""
+    number = 0
+    for character in text.rpartition("_")[2]:
+        number = (number << 5) | _CROCKFORD.index(character)
+    return number >> 80
 
 
 def client_secret_from(random: bytes) -> str:

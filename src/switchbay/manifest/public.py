@@ -29,9 +29,10 @@ from switchbay.manifest.domain.model import Engagement, Manifest, Options, Webho
 from switchbay.manifest.domain.placeholders import Filled, FilledTooLarge, fill_text, fill_value
 from switchbay.manifest.domain.schema import json_schema
 from switchbay.manifest.domain.uris import is_loopback, mask_user_info
-from switchbay.manifest.domain.vocabulary import CANONICAL_EVENTS, SERVER_FIELDS
+from switchbay.manifest.domain.vocabulary import ALL_CONVERSATIONS, CANONICAL_EVENTS, SERVER_FIELDS
 
 __all__ = [
+    "ALL_CONVERSATIONS",
     "CANONICAL_EVENTS",
     "CATALOGUE",
     "SERVER_FIELDS",

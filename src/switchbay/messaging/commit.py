@@ -6,14 +6,17 @@ accepted are stored in the same transaction.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
+
+from msgspec import structs
 
 from switchbay.infra.db import Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.web import json_bytes
 from switchbay.kit.errors import AppError
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.record import Record
 from switchbay.messaging import store
 from switchbay.messaging.domain import (
     Accepted,
@@ -45,8 +48,7 @@ PROFILE_BYTES: Final = 65_536
 _NOTHING: Final[Mapping[str, JsonValue]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """What a request came to: its conversation, and the sequence that each of its steps answers with."""
 
     conversation_id: str
@@ -166,7 +168,7 @@ class _Ledger:
             decision = decide(begun.conversation, caller, command.steps, self._now)
             if isinstance(decision, Refused):
                 raise refusal(decision.reason)
-            return replace(decision, emitted=(*begun.emitted, *decision.emitted))
+            return structs.replace(decision, emitted=(*begun.emitted, *decision.emitted))
         if not command.steps:
             return None
         known = self._conversations.get((command.account_id, command.conversation_id))

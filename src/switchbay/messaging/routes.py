@@ -7,11 +7,11 @@ application's token in ``Authorization``, with or without ``Bearer``, and the co
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from switchbay.infra.web import json_response, read_body
+from switchbay.infra.express import Call, ExpressRoute, JsonAnswer, Serve
+from switchbay.infra.web import json_bytes
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.commit import Outcome
 from switchbay.messaging.domain import Command, ConsumerCaller, IdempotencyKey, Publish
@@ -21,6 +21,7 @@ from switchbay.messaging.wire import answers, keys, requests
 from switchbay.oauth.public import AppToken, ConsumerToken
 
 SCOPE: Final = "msg.consumer"
+_REPLAYED: Final = (("Idempotency-Replayed", "true"),)
 _BASE: Final = "/api/account/{account}/messaging/consumer/conversation"
 
 
@@ -40,15 +41,15 @@ def routes(service: Messaging, tokens: Tokens) -> list[BaseRoute]:
     """The two calls of the Send API."""
     api = _SendApi(service, tokens)
     return [
-        Route(_BASE, _in_their_shape(api.open), methods=["POST"]),
-        Route(_BASE + "/send", _in_their_shape(api.send), methods=["POST"]),
+        ExpressRoute(_BASE + "/send", _in_their_shape(api.send)),
+        ExpressRoute(_BASE, _in_their_shape(api.open)),
     ]
 
 
-def _in_their_shape(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
+def _in_their_shape(endpoint: Callable[[Call], Awaitable[JsonAnswer]]) -> Serve:
+    async def answer(call: Call) -> JsonAnswer | Response:
         try:
-            return await endpoint(request)
+            return await endpoint(call)
         except AppError as error:
             return answers.error_answer(error)
 
@@ -60,8 +61,8 @@ class _SendApi:
         self._service = service
         self._tokens = tokens
 
-    async def _caller(self, request: Request, account_id: str) -> ConsumerCaller:
-        headers = request.headers
+    async def _caller(self, call: Call, account_id: str) -> ConsumerCaller:
+        headers = call.headers
         app = await self._tokens.verify_app_token(account_id, headers.get("authorization"))
         consumer = await self._tokens.verify_consumer_token(account_id, headers.get("x-lp-on-behalf"))
         if SCOPE not in app.scope:
@@ -70,23 +71,23 @@ class _SendApi:
             )
         return ConsumerCaller(app.installation_id, consumer.consumer_id)
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, call: Call) -> JsonAnswer:
         """One request."""
-        account_id: str = request.path_params["account"]
-        caller = await self._caller(request, account_id)
-        body = await read_body(request, self._service.limits.body_bytes)
+        account_id: str = call.segment
+        caller = await self._caller(call, account_id)
+        body = await call.body(self._service.limits.body_bytes)
         parsed = requests.parse_one(body)
-        command, answer = self._to_command(account_id, caller, parsed, request, body)
+        command, answer = self._to_command(account_id, caller, parsed, call, body)
         outcome = await self._service.submit(command)
         return _answer(answers.Answer(parsed.id, "OK", answer(outcome)), outcome)
 
     def _to_command(
-        self, account_id: str, caller: ConsumerCaller, parsed: requests.Request, request: Request, body: bytes
+        self, account_id: str, caller: ConsumerCaller, parsed: requests.Request, call: Call, body: bytes
     ) -> tuple[Command, Callable[[Outcome], answers.AnswerBody]]:
-        key = _key(request, account_id, caller, "send", body)
+        key = _key(call, account_id, caller, "send", body)
         match parsed:
             case requests.PublishRequest():
-                conversation_id, step = self._to_publish(parsed, request)
+                conversation_id, step = self._to_publish(parsed, call)
                 if not conversation_id:
                     raise parameter_missing("body.dialogId")
                 return Command(account_id, caller, conversation_id, (step,), key=key), _sequence
@@ -106,28 +107,28 @@ class _SendApi:
                     Kind.INVALID, "file_transfer_unavailable", "This server does not store files for conversations."
                 )
 
-    def _to_publish(self, parsed: requests.PublishRequest, request: Request) -> tuple[str, Publish]:
-        properties = requests.parse_client_properties(request.headers.get("client-properties"))
+    def _to_publish(self, parsed: requests.PublishRequest, call: Call) -> tuple[str, Publish]:
+        properties = requests.parse_client_properties(call.headers.get("client-properties"))
         characters = self._service.limits.message_characters
         return requests.to_publish(parsed, characters=characters, client_properties=properties)
 
-    async def open(self, request: Request) -> Response:
+    async def open(self, call: Call) -> JsonAnswer:
         """A batch that opens a conversation."""
-        account_id: str = request.path_params["account"]
-        caller = await self._caller(request, account_id)
-        body = await read_body(request, self._service.limits.body_bytes)
+        account_id: str = call.segment
+        caller = await self._caller(call, account_id)
+        body = await call.body(self._service.limits.body_bytes)
         batch = requests.parse_batch(body)
-        properties = requests.parse_client_properties(request.headers.get("client-properties"))
+        properties = requests.parse_client_properties(call.headers.get("client-properties"))
         command = Command(
             account_id,
             caller,
             self._service.new_conversation_id(),
-            () if batch.publish is None else (self._to_publish(batch.publish, request)[1],),
+            () if batch.publish is None else (self._to_publish(batch.publish, call)[1],),
             open=requests.to_open(
                 batch.open.body, account_id, await self._service.admit_opening(account_id), properties
             ),
             profile=None if batch.profile is None else batch.profile.body,
-            key=_key(request, account_id, caller, "conversation", body),
+            key=_key(call, account_id, caller, "conversation", body),
         )
         outcome = await self._service.submit(command)
         rendered = [answers.Answer(batch.open.id, "OK", answers.Opened(outcome.conversation_id))]
@@ -138,13 +139,13 @@ class _SendApi:
         return _answer(rendered, outcome)
 
 
-def _key(request: Request, account_id: str, caller: ConsumerCaller, route: str, body: bytes) -> IdempotencyKey | None:
+def _key(call: Call, account_id: str, caller: ConsumerCaller, route: str, body: bytes) -> IdempotencyKey | None:
     scope = ("app", account_id, caller.installation_id, caller.consumer_id)
-    return keys.parse_key(request.headers.get("idempotency-key"), scope=scope, route=route, body=body)
+    return keys.parse_key(call.headers.get("idempotency-key"), scope=scope, route=route, body=body)
 
 
-def _answer(body: answers.Answer | list[answers.Answer], outcome: Outcome) -> Response:
-    return json_response(body, headers={"Idempotency-Replayed": "true"} if outcome.is_replayed else None)
+def _answer(body: answers.Answer | list[answers.Answer], outcome: Outcome) -> JsonAnswer:
+    return JsonAnswer(json_bytes(body), _REPLAYED if outcome.is_replayed else ())
 
 
 def _sequence(outcome: Outcome) -> answers.AnswerBody:

@@ -19,6 +19,7 @@ from switchbay.messaging.commit import Outcome, run_batch
 from switchbay.messaging.domain import Command, Consumer, Conversation, Reason, StoredEvent
 from switchbay.messaging.domain.state import OpenOrClose
 from switchbay.messaging.errors import messaging_disabled, refusal
+from switchbay.messaging.samples import Sample, render_sample
 from switchbay.messaging.wire.ids import is_conversation_id
 from switchbay.webhooks.public import Notification
 
@@ -139,6 +140,18 @@ class Messaging:
         if found is None:
             raise refusal(Reason.CONVERSATION_UNKNOWN)
         return found
+
+    def sample(self, account_id: str, installation_id: str, key: str, *, agent_id: str) -> Sample | None:
+        """A notification of this event in a conversation that never was, or None if there is no such event."""
+        return render_sample(
+            key,
+            account_id=account_id,
+            installation_id=installation_id,
+            conversation_id=self._randomness.uuid(),
+            consumer_id=self._randomness.bytes(32).hex(),
+            agent_id=agent_id,
+            now=self._clock.now_ms(),
+        )
 
     async def list_conversations(
         self, account_id: str, *, state: OpenOrClose | None, before: tuple[int, str] | None, most: int

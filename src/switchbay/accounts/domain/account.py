@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from switchbay.accounts import errors
-from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding
+from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 
 TTR_NAMES = ("URGENT", "NORMAL", "PRIORITIZED")
 DEFAULT_TTR_SECONDS: Mapping[str, int] = {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600}
@@ -16,8 +16,10 @@ class Account:
     """An account with its settings.
 
     ``ttr_seconds`` gives the response target of each of ``TTR_NAMES``; ``reveal_client_secret`` says whether an
-    application's secret can be read again after its installation; ``messaging_enabled`` is what feature
-    grants tell, and whether conversations may be opened.
+    application's secret can be read again after its installation; ``standard_webhooks`` which signatures of Standard
+    Webhooks its webhooks carry beside the vendor's; ``webhook_breaker`` whether retries by number pause while nobody
+    is there, ``disable_slow_webhooks`` whether an endpoint that stays slow is called no more; ``messaging_enabled`` is
+    what feature grants tell, and whether conversations may be opened.
     """
 
     account_id: str
@@ -25,9 +27,12 @@ class Account:
     created_at: int
     signature_algorithm: SignatureAlgorithm
     signature_encoding: SignatureEncoding
+    standard_webhooks: StandardWebhooks
     reveal_client_secret: bool
     messaging_enabled: bool
     ttr_seconds: Mapping[str, int]
+    webhook_breaker: bool = False
+    disable_slow_webhooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,12 @@ class AccountChange:
     name: str | None = None
     signature_algorithm: SignatureAlgorithm | None = None
     signature_encoding: SignatureEncoding | None = None
+    standard_webhooks: StandardWebhooks | None = None
     reveal_client_secret: bool | None = None
     messaging_enabled: bool | None = None
     ttr_seconds: Mapping[str, int] | None = None
+    webhook_breaker: bool | None = None
+    disable_slow_webhooks: bool | None = None
 
 
 def merged_ttr(current: Mapping[str, int], change: Mapping[str, int]) -> Mapping[str, int]:

@@ -40,6 +40,7 @@ class AccountBook(UseCases):
             created_at=now,
             signature_algorithm=self._means.signature_algorithm,
             signature_encoding=self._means.signature_encoding,
+            standard_webhooks="off",
             reveal_client_secret=False,
             messaging_enabled=True,
             ttr_seconds=DEFAULT_TTR_SECONDS,
@@ -132,10 +133,16 @@ def _changed(before: Account, change: AccountChange) -> Account:
         after = replace(after, signature_algorithm=change.signature_algorithm)
     if change.signature_encoding is not None:
         after = replace(after, signature_encoding=change.signature_encoding)
+    if change.standard_webhooks is not None:
+        after = replace(after, standard_webhooks=change.standard_webhooks)
     if change.reveal_client_secret is not None:
         after = replace(after, reveal_client_secret=change.reveal_client_secret)
     if change.messaging_enabled is not None:
         after = replace(after, messaging_enabled=change.messaging_enabled)
+    if change.webhook_breaker is not None:
+        after = replace(after, webhook_breaker=change.webhook_breaker)
+    if change.disable_slow_webhooks is not None:
+        after = replace(after, disable_slow_webhooks=change.disable_slow_webhooks)
     if change.ttr_seconds is not None:
         after = replace(after, ttr_seconds=merged_ttr(before.ttr_seconds, change.ttr_seconds))
     return after

@@ -35,6 +35,7 @@ def _account(row: Row) -> Account:
         created_at=row["created_at"],
         signature_algorithm=row["signature_algorithm"],
         signature_encoding=row["signature_encoding"],
+        standard_webhooks=row["standard_webhooks"],
         reveal_client_secret=row["reveal_client_secret"],
         messaging_enabled=row["messaging_enabled"],
         ttr_seconds={
@@ -42,6 +43,8 @@ def _account(row: Row) -> Account:
             "NORMAL": row["ttr_normal"],
             "PRIORITIZED": row["ttr_prioritized"],
         },
+        webhook_breaker=bool(row["webhook_breaker"]),
+        disable_slow_webhooks=bool(row["disable_slow_webhooks"]),
     )
 
 
@@ -50,11 +53,14 @@ def _settings(account: Account) -> dict[str, Value]:
         "name": account.name,
         "signature_algorithm": account.signature_algorithm,
         "signature_encoding": account.signature_encoding,
+        "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
         "ttr_urgent": account.ttr_seconds["URGENT"],
         "ttr_normal": account.ttr_seconds["NORMAL"],
         "ttr_prioritized": account.ttr_seconds["PRIORITIZED"],
+        "webhook_breaker": account.webhook_breaker,
+        "disable_slow_webhooks": account.disable_slow_webhooks,
     }
 
 

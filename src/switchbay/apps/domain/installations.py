@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from switchbay.apps.domain.clients import BY_BASIC, Client
+from switchbay.apps.domain.conversations import ConversationAccess
 from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.kit.jsonvalue import JsonValue
 
@@ -14,7 +15,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An app in an account. ``document`` is its normalised manifest, header values included, without server fields."""
+    """An app in an account. ``document`` is its normalised manifest, header values included, without server fields.
+
+    ``access`` is its request for all conversations, if it asks for them.
+    """
 
     account_id: str
     installation_id: str
@@ -24,6 +28,7 @@ class Installation:
     updated_at: int
     secrets: tuple[ClientSecret, ...]
     not_before: int = 0
+    access: ConversationAccess | None = None
 
     def with_secrets(self, secrets: tuple[ClientSecret, ...]) -> "Installation":
         """The same app with other secrets."""

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from switchbay.apps.domain.installations import Installation
 from switchbay.apps.domain.secrets import ClientSecret
-from switchbay.apps.store import secrets
+from switchbay.apps.store import conversations, secrets
 from switchbay.apps.tables import app_collections, app_installations
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.vault import Vault
@@ -21,6 +21,7 @@ _COLUMNS = (
     app_installations.c.created_at,
     app_installations.c.updated_at,
     app_installations.c.not_before,
+    *conversations.COLUMNS,
 )
 _ACCOUNT: sa.BindParameter[str] = sa.bindparam("account")
 _APP: sa.BindParameter[str] = sa.bindparam("app")
@@ -33,9 +34,10 @@ _NEXT_REVISION = (
 )
 _REVISION = sa.select(app_collections.c.revision).where(app_collections.c.account_id == _ACCOUNT)
 _LIVE = sa.and_(app_installations.c.account_id == _ACCOUNT, app_installations.c.live_name.is_not(None))
-_ALL = sa.select(*_COLUMNS).where(_LIVE).order_by(app_installations.c.created_at, app_installations.c.installation_id)
-_ONE = sa.select(*_COLUMNS).where(_LIVE, app_installations.c.installation_id == _APP)
-_LOCKED = _ONE.with_for_update()
+_APPS = sa.select(*_COLUMNS).select_from(conversations.WITH_APPS).where(_LIVE)
+_ALL = _APPS.order_by(app_installations.c.created_at, app_installations.c.installation_id)
+_ONE = _APPS.where(app_installations.c.installation_id == _APP)
+_LOCKED = _ONE.with_for_update(of=app_installations)
 _NAMED = sa.select(app_installations.c.installation_id).where(
     app_installations.c.account_id == _ACCOUNT, app_installations.c.live_name == sa.bindparam("name")
 )
@@ -157,4 +159,5 @@ def _installation(vault: Vault, account_id: str, row: Row, theirs: Sequence[Clie
         updated_at=row["updated_at"],
         secrets=tuple(theirs),
         not_before=row["not_before"],
+        access=conversations.access_of(row),
     )

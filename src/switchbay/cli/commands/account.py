@@ -102,6 +102,10 @@ def change(
     signature_encoding: Annotated[
         Literal["base64", "hex"] | None, typer.Option(help="Encoding of the signature.")
     ] = None,
+    standard_webhooks: Annotated[
+        Literal["off", "v1", "v1a"] | None,
+        typer.Option(help="Standard Webhooks headers beside it: none, by HMAC, or by HMAC and Ed25519."),
+    ] = None,
     reveal_client_secret: Annotated[
         bool | None,
         typer.Option(
@@ -110,6 +114,19 @@ def change(
     ] = None,
     messaging: Annotated[
         bool | None, typer.Option("--messaging/--no-messaging", help="Whether messaging is on.")
+    ] = None,
+    webhook_breaker: Annotated[
+        bool | None,
+        typer.Option(
+            "--webhook-breaker/--no-webhook-breaker", help="Whether retries by number pause while nobody is there."
+        ),
+    ] = None,
+    disable_slow_webhooks: Annotated[
+        bool | None,
+        typer.Option(
+            "--disable-slow-webhooks/--keep-slow-webhooks",
+            help="Whether an endpoint that stays slow is called no more.",
+        ),
     ] = None,
     ttr: Annotated[
         list[str] | None,
@@ -124,6 +141,7 @@ def change(
     \b
     Examples:
       switchbay account set 4711001 --signature-algorithm sha256 --signature-encoding hex
+      switchbay account set 4711001 --standard-webhooks v1
       switchbay account set 4711001 --ttr URGENT=120 --ttr NORMAL=1200
     """
     settings = load_settings(data_dir=data_dir, database_url=database_url)
@@ -131,8 +149,11 @@ def change(
         name=name,
         signature_algorithm=signature_algorithm,
         signature_encoding=signature_encoding,
+        standard_webhooks=standard_webhooks,
         reveal_client_secret=reveal_client_secret,
         messaging_enabled=messaging,
+        webhook_breaker=webhook_breaker,
+        disable_slow_webhooks=disable_slow_webhooks,
         ttr_seconds=_targets(ttr),
     )
 
@@ -162,8 +183,11 @@ def _to_json(account: Account) -> dict[str, JsonValue]:
         "created_at": account.created_at,
         "signature_algorithm": account.signature_algorithm,
         "signature_encoding": account.signature_encoding,
+        "standard_webhooks": account.standard_webhooks,
         "reveal_client_secret": account.reveal_client_secret,
         "messaging_enabled": account.messaging_enabled,
+        "webhook_breaker": account.webhook_breaker,
+        "disable_slow_webhooks": account.disable_slow_webhooks,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 
@@ -178,6 +202,9 @@ def _show(account: Account, as_json: bool) -> None:
             ("name", account.name),
             ("created", when(account.created_at)),
             ("signatures", f"{account.signature_algorithm}, {account.signature_encoding}"),
+            ("Standard Webhooks", account.standard_webhooks),
+            ("webhook breaker", "on" if account.webhook_breaker else "off"),
+            ("slow webhooks", "disabled" if account.disable_slow_webhooks else "reported"),
             ("client secrets", "can be listed" if account.reveal_client_secret else "shown once"),
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),

@@ -29,6 +29,13 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command()
 def serve(
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What this node does: api (answers HTTP), dispatcher (sends webhooks) or all; repeatable"
+            " (SWITCHBAY_ROLES)."
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (SWITCHBAY_HOST).")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of all services; 0 takes a free one (SWITCHBAY_PORT).")
@@ -55,12 +62,24 @@ def serve(
       switchbay serve --host 0.0.0.0 --port 8443
       switchbay serve --port 0 --http-port 0 --json
       switchbay serve --database-url postgresql://bay@db.internal/bay
+      switchbay serve --role dispatcher --database-url postgresql://bay@db.internal/bay
     """
-    settings = load_settings(host=host, port=port, http_port=http_port, data_dir=data_dir, database_url=database_url)
+    settings = load_settings(
+        roles=",".join(role) if role else None,
+        host=host,
+        port=port,
+        http_port=http_port,
+        data_dir=data_dir,
+        database_url=database_url,
+    )
     configure_logging(settings.log_level, settings.log_format)
     prepare_data_dir(settings)
     sockets = servers.open_sockets(settings.host, settings.port)
-    directory_sockets = [] if settings.http_port < 0 else servers.open_sockets(settings.host, settings.http_port)
+    directory_sockets = (
+        []
+        if settings.http_port < 0 or not settings.answers
+        else servers.open_sockets(settings.host, settings.http_port)
+    )
     # From here on the settings name the ports that were really taken.
     settings = settings.model_copy(
         update={
@@ -150,9 +169,11 @@ def _greet(settings: Settings, *, as_json: bool) -> None:
         directory = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
     ca_file = str(authority_file(settings.data_dir).resolve()) if settings.tls == "local" else None
     if as_json:
-        print(json.dumps({"address": address, "directory": directory, "ca_file": ca_file}), flush=True)
+        told = {"address": address, "directory": directory, "ca_file": ca_file, "roles": list(settings.roles)}
+        print(json.dumps(told), flush=True)
         return
-    lines = [f"Switchbay serves {address} (listening on {settings.host}, port {settings.port})"]
+    what = f"serves {address}" if settings.answers else f"sends webhooks; its state is at {address}/readyz"
+    lines = [f"Switchbay {what} (listening on {settings.host}, port {settings.port})"]
     if directory:
         lines.append(f"directory over plain http: {directory}")
     if ca_file:

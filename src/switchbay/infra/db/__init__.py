@@ -12,9 +12,10 @@ after the commit is given to ``Tx.on_commit``.
 from switchbay.infra.db.door import Database, Params, Row, Tx, Work
 from switchbay.infra.db.errors import DatabaseUnavailable, UniqueViolation
 from switchbay.infra.db.open import open_database
-from switchbay.infra.db.schema import metadata
+from switchbay.infra.db.schema import RANGE_KEY, metadata
 
 __all__ = [
+    "RANGE_KEY",
     "Database",
     "DatabaseUnavailable",
     "Params",

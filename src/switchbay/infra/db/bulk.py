@@ -13,24 +13,28 @@ import sqlalchemy as sa
 
 from switchbay.infra.db.compiled import quoted, type_name
 from switchbay.infra.db.door import Value
+from switchbay.infra.db.schema import RANGE_KEY
 
-# SQLite allows 32,766 variables in a statement by default; chunks are powers of two so that few texts are prepared.
+# SQLite allows 32,766 variables in a statement by default; chunks have few sizes so that few texts are prepared.
 _MAX_VARIABLES = 16_384
-_MAX_ROWS = 256
+SIZES = (256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+
+
+def runs(count: int, most: int = SIZES[0]) -> Iterator[tuple[int, int]]:
+    """Split ``count`` rows into runs of few different sizes, none longer than ``most``: where each begins, its size."""
+    start = 0
+    for size in SIZES:
+        while size <= most and size <= count - start:
+            yield start, size
+            start += size
 
 
 def chunks(rows: Sequence[Mapping[str, Value]]) -> Iterator[Sequence[Mapping[str, Value]]]:
-    """Split rows into runs of 256, 128, 64 … 1, so that SQLite prepares nine texts and no more."""
-    if not rows:
-        return
-    widest = min(_MAX_ROWS, max(1, _MAX_VARIABLES // max(1, len(rows[0]))))
-    size = 1 << (widest.bit_length() - 1)
-    start = 0
-    while start < len(rows):
-        while size > len(rows) - start:
-            size >>= 1
-        yield rows[start : start + size]
-        start += size
+    """Split rows into runs of few different sizes, so that SQLite prepares sixteen texts and no more."""
+    if rows:
+        most = max(1, _MAX_VARIABLES // max(1, len(rows[0])))
+        for start, size in runs(len(rows), most):
+            yield rows[start : start + size]
 
 
 def flat(rows: Sequence[Mapping[str, Value]], columns: Sequence[str]) -> list[Value]:
@@ -75,9 +79,29 @@ def update_sqlite(
 def update_postgresql(
     table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...], returning: tuple[str, ...]
 ) -> str:
-    """``UPDATE … FROM unnest(…)`` for any number of rows."""
+    """``UPDATE … FROM unnest(…)`` for any number of rows.
+
+    Of a table that is partitioned by one of the keys, the lowest and the highest value of that follow as parameters: so
+    PostgreSQL sees before it begins which partitions it need not open.
+    """
     source = f"unnest({_array_parameters(table, columns)}) AS given({', '.join(quoted(name) for name in columns)})"
-    return _update(table, columns, keys, returning, source, {name: quoted(name) for name in columns})
+    within = ""
+    if range_key(table, keys) is not None:
+        place = len(columns) + 1
+        within = f" AND {quoted(table.name)}.{quoted(table.info[RANGE_KEY])} BETWEEN ${place} AND ${place + 1}"
+    return _update(table, columns, keys, returning, source, {name: quoted(name) for name in columns}, within)
+
+
+def range_key(table: sa.Table, keys: Sequence[str]) -> str | None:
+    """The one of the keys by which the table is partitioned."""
+    name: str | None = table.info.get(RANGE_KEY)
+    return name if name in keys else None
+
+
+def bounds(rows: Sequence[Mapping[str, Value]], name: str) -> list[Value]:
+    """The lowest and the highest value of a column of text."""
+    values = [str(row[name]) for row in rows]
+    return [min(values), max(values)]
 
 
 def _insert_head(table: sa.Table, columns: Sequence[str]) -> str:
@@ -101,6 +125,7 @@ def _update(
     returning: Sequence[str],
     source: str,
     names: Mapping[str, str],
+    within: str = "",
 ) -> str:
     target = quoted(table.name)
     sets = ", ".join(f"{quoted(name)} = given.{names[name]}" for name in columns if name not in keys)
@@ -109,5 +134,5 @@ def _update(
     prefix = "" if "column1" in names.values() else target + "."
     wanted = ", ".join(prefix + quoted(name) for name in returning)
     # Both engines take identifiers from the schema only, never from a request.
-    text = f"UPDATE {target} SET {sets} FROM {source} WHERE {match}"
+    text = f"UPDATE {target} SET {sets} FROM {source} WHERE {match}{within}"
     return text + (f" RETURNING {wanted}" if returning else "")

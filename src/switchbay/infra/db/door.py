@@ -8,7 +8,7 @@ import sqlalchemy as sa
 Engine = Literal["sqlite", "postgresql"]
 Value: TypeAlias = bool | int | float | str | bytes | None
 Params: TypeAlias = Mapping[str, Value | Sequence[Value]]
-Statement: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete
+Statement: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete | sa.TextClause
 T = TypeVar("T")
 
 
@@ -86,6 +86,20 @@ class Database(Protocol):
 
     async def write(self, work: Work[T]) -> T:
         """Run a work and return its result once it is durable. Raises what the work raises; then nothing is stored."""
+        ...
+
+    def notify(self, channel: str) -> None:
+        """Wake whoever listens, on every node; call it after the commit (``Tx.on_commit``).
+
+        It neither waits nor fails, and many calls may become one. A notice can be lost, so look from time to time too.
+        """
+        ...
+
+    def listen(self, channel: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have ``callback`` called on the event loop at each notice, or when one may have been missed.
+
+        Returns the function that ends it.
+        """
         ...
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from switchbay.infra.db import bulk
 from switchbay.infra.db.compiled import render
 from switchbay.infra.db.door import Params, Row, Statement, Value, Work
 from switchbay.infra.db.errors import DatabaseUnavailable, UniqueViolation
+from switchbay.infra.db.notices import Notices
 
 T = TypeVar("T")
 _TRIES = 4
@@ -18,13 +19,14 @@ _RETRIED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server ended a kept connection, which asyncpg finds out while it is being used
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.DiskFullError,
     asyncpg.OutOfMemoryError,
     asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # takes no connections at present, or a lock is not to be had
     asyncpg.ReadOnlySQLTransactionError,
     OSError,
     TimeoutError,
@@ -87,7 +89,11 @@ class PostgresTx:
             return ()
         columns = tuple(rows[0])
         text = bulk.update_postgresql(table, columns, tuple(keys), tuple(returning))
-        return await self._rows(text, bulk.arrays(rows, columns))
+        values: list[object] = [*bulk.arrays(rows, columns)]
+        ranged = bulk.range_key(table, keys)
+        if ranged is not None:
+            values += bulk.bounds(rows, ranged)
+        return await self._rows(text, values)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Remember ``callback`` for after the commit."""
@@ -104,9 +110,10 @@ class PostgresDatabase:
 
     engine: Literal["postgresql"] = "postgresql"
 
-    def __init__(self, pool: Any, acquire_seconds: float) -> None:  # noqa: ANN401 - asyncpg publishes no types
+    def __init__(self, pool: Any, acquire_seconds: float, notices: Notices) -> None:  # noqa: ANN401 - asyncpg publishes no types
         self._pool = pool
         self._acquire_seconds = acquire_seconds
+        self._notices = notices
 
     @classmethod
     async def open(cls, url: str, *, connections: int, statement_seconds: float) -> "PostgresDatabase":
@@ -126,7 +133,16 @@ class PostgresDatabase:
         except (*_GONE, asyncpg.PostgresError) as error:
             pool.terminate()
             raise DatabaseUnavailable(type(error).__name__) from error
-        return cls(pool, statement_seconds)
+
+        async def connect() -> Any:  # noqa: ANN401 - asyncpg publishes no types
+            return await asyncpg.connect(
+                url,
+                timeout=statement_seconds,
+                command_timeout=statement_seconds,
+                server_settings={"application_name": "switchbay notices"},
+            )
+
+        return cls(pool, statement_seconds, Notices(connect))
 
     async def read(self, work: Work[T]) -> T:
         """Run a reading work in a read-only transaction."""
@@ -159,8 +175,17 @@ class PostgresDatabase:
             callback()
         return result
 
+    def notify(self, channel: str) -> None:
+        """Wake whoever listens, on every node."""
+        self._notices.notify(channel)
+
+    def listen(self, channel: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have ``callback`` called at each notice of any node."""
+        return self._notices.listen(channel, callback)
+
     async def close(self) -> None:
         """Close the pool, giving works under way a moment."""
+        await self._notices.close()
         try:
             await asyncio.wait_for(self._pool.close(), timeout=5)
         except TimeoutError:

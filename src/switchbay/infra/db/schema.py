@@ -11,3 +11,6 @@ NAMING = {
 }
 
 metadata = sa.MetaData(naming_convention=NAMING)
+
+RANGE_KEY = "range_key"
+"""In a table's ``info``: the column by whose ranges PostgreSQL partitions it. Updates then say which range it is."""

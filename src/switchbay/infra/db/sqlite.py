@@ -160,6 +160,7 @@ def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
         f"busy_timeout={busy_ms}",
         "journal_mode=WAL",
         "synchronous=FULL",
+        "wal_autocheckpoint=4000",
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-8192",
@@ -184,6 +185,7 @@ class SqliteDatabase:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._closed = False
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._reader_connections: list[sqlite3.Connection] = []
@@ -227,6 +229,23 @@ class SqliteDatabase:
             self._waiting -= 1
         return result
 
+    def notify(self, channel: str) -> None:
+        """Wake whoever listens; there is no other process."""
+        loop = asyncio.get_running_loop()
+        for callback in self._listeners.get(channel, ()):
+            loop.call_soon(callback)
+
+    def listen(self, channel: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have ``callback`` called at each notice."""
+        callbacks = self._listeners.setdefault(channel, [])
+        callbacks.append(callback)
+
+        def end() -> None:
+            if callback in callbacks:
+                callbacks.remove(callback)
+
+        return end
+
     async def close(self) -> None:
         """Finish the works that are queued, then close every connection."""
         if self._closed:
@@ -264,6 +283,9 @@ class SqliteDatabase:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
+            if len(jobs) == 1:  # alone it needs no savepoint
+                connection.execute("COMMIT" if self._run(jobs[0]) else "ROLLBACK")
+                return
             for job in jobs:
                 self._run_in_savepoint(job)
             connection.execute("COMMIT")
@@ -276,18 +298,23 @@ class SqliteDatabase:
                 job.callbacks = []
 
     def _run_in_savepoint(self, job: _Job) -> None:
-        connection = self._connection
-        connection.execute("SAVEPOINT work")
-        tx = SqliteTx(connection)
+        self._connection.execute("SAVEPOINT work")
+        if not self._run(job):
+            self._connection.execute("ROLLBACK TO work")
+        self._connection.execute("RELEASE work")
+
+    def _run(self, job: _Job) -> bool:
+        """Run a work; tell whether what it did is to stay."""
+        tx = SqliteTx(self._connection)
         try:
             job.result = _drive(job.work(tx))
             job.callbacks = tx.callbacks
         except Exception as error:  # whatever a work raises goes to the one who asked for it
             job.error = error
-            if not connection.in_transaction:  # SQLite itself gave up the whole transaction: disk full, I/O error
+            if not self._connection.in_transaction:  # SQLite itself gave it up: disk full, I/O error
                 raise DatabaseUnavailable(str(error)) from error
-            connection.execute("ROLLBACK TO work")
-        connection.execute("RELEASE work")
+            return False
+        return True
 
 
 def _report(jobs: Sequence[_Job]) -> None:

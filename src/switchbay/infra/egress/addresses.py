@@ -1,7 +1,8 @@
 """Which addresses may be called: public ones, and those that the operator has allowed.
 
-The networks are those of the IANA special-purpose address registries (RFC 6890) that are not globally reachable, and
-multicast. IPv6 addresses that carry an IPv4 address (mapped, NAT64, 6to4) are judged by that one as well.
+Of IPv4 all is public but the networks of the IANA special-purpose address registry (RFC 6890) that are not globally
+reachable, and multicast. Of IPv6 only what IANA gives out, ``2000::/3``, without such networks. IPv6 addresses that
+carry an IPv4 address (mapped, NAT64, 6to4) are judged by that one.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from switchbay.kit.errors import AppError, Kind
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+_GIVEN_OUT = IPv6Network("2000::/3")
 _BLOCKED = tuple(
     ip_network(text)
     for text in (
@@ -31,18 +33,9 @@ _BLOCKED = tuple(
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, broadcast
-        "::/96",  # unspecified, loopback, IPv4-compatible
-        "64:ff9b:1::/48",  # NAT64 for local use
-        "100::/64",  # discard
-        "100:0:0:1::/64",  # dummy prefix
         "2001::/23",  # protocol assignments, Teredo, ORCHID
         "2001:db8::/32",  # documentation
         "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
-        "fc00::/7",  # unique local
-        "fe80::/10",  # link-local
-        "fec0::/10",  # site-local, withdrawn
-        "ff00::/8",  # multicast
     )
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -70,10 +63,18 @@ def plain(text: str) -> Address:
     return address
 
 
-def _embedded(address: IPv6Address) -> IPv4Address | None:
+def _embedded(address: Address) -> IPv4Address | None:
+    if isinstance(address, IPv4Address):
+        return None
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.sixtofour
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv6Address) and address not in _GIVEN_OUT:
+        return False
+    return not any(address in network for network in _BLOCKED)
 
 
 class AddressGuard:
@@ -83,14 +84,19 @@ class AddressGuard:
         self._allowed = (*allowed, *(_LOOPBACK if loopback else ()))
         self.permits = lru_cache(maxsize=4096)(self._permits)
 
-    def _permits(self, text: str) -> bool:
+    def is_allowed(self, text: str) -> bool:
+        """Tell whether an address, public or not, is in a network that the operator has allowed."""
         address = plain(text)
-        if any(address in network for network in self._allowed):
+        embedded = _embedded(address)
+        return any(address in network for network in self._allowed) or (
+            embedded is not None and self.is_allowed(str(embedded))
+        )
+
+    def _permits(self, text: str) -> bool:
+        if self.is_allowed(text):
             return True
-        if any(address in network for network in _BLOCKED):
-            return False
-        embedded = _embedded(address) if isinstance(address, IPv6Address) else None
-        return embedded is None or self._permits(str(embedded))
+        address = plain(text)
+        return _is_public(_embedded(address) or address)
 
 
 def is_loopback(text: str) -> bool:

@@ -2,87 +2,74 @@
 
 import asyncio
 import re
-import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from switchbay.infra.egress.addresses import AddressGuard, is_loopback, parse_networks, plain
+from switchbay.infra.egress.addresses import AddressGuard, is_loopback, parse_networks
+from switchbay.infra.egress.dialing import Dialer
+from switchbay.infra.egress.failures import Failed
 from switchbay.infra.egress.http1 import Connection, Reply
-from switchbay.infra.egress.pool import KeptConnections
+from switchbay.infra.egress.identity import Identity, load_identity, shared_context
+from switchbay.infra.egress.pool import KeptConnections, Origin
+from switchbay.infra.egress.proxy import parse_proxy
 from switchbay.infra.egress.resolver import Lookup, Resolver, system_lookup
 from switchbay.infra.egress.targets import BadUrl, Target, parse_target
-from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.record import Record
 
 Headers = Sequence[tuple[str, str]]
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _IDLE_SECONDS = 30.0
-_MOST_ADDRESSES = 3
+_REMEMBER_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """How a call went.
 
     ``failure`` is None when a whole response arrived, or as much of its body as the limit allows (``truncated``);
     else a stable word: ``bad_url``, ``http_refused``, ``dns``, ``blocked_address``, ``connect_timeout``, ``connect``,
-    ``tls``, ``response_timeout``, ``connection_closed``, ``protocol``, ``response_head_too_large``. What had arrived by
-    then is in the other fields. ``connect_ms`` is None when a kept connection was used.
+    ``tls``, ``proxy``, ``proxy_timeout``, ``response_timeout``, ``connection_closed``, ``protocol``,
+    ``response_head_too_large``. What had arrived by then is in the other fields. Times count from the beginning of the
+    call; ``connect_ms`` is None when a kept connection was used, ``first_byte_ms`` when nothing was answered.
     """
 
     status: int | None
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
     truncated: bool
     failure: str | None
     detail: str | None
     connect_ms: int | None
+    first_byte_ms: int | None
     total_ms: int
     address: str | None
 
 
-class _Failed(Exception):
-    """A call that ends before a response: the word, and the detail for people."""
-
-    def __init__(self, failure: str, detail: str, address: str | None = None) -> None:
-        super().__init__(detail)
-        self.failure = failure
-        self.detail = detail
-        self.address = address
-
-
-@lru_cache(maxsize=1)  # reading the system's authorities takes twenty milliseconds
-def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise AppError(
-                Kind.INVALID,
-                "egress_ca_file_unreadable",
-                "The file of additional certificate authorities cannot be read.",
-                {"file": str(ca_file), "reason": str(error)},
-            ) from error
-    return context
+@lru_cache(maxsize=1024)
+def _is_name(name: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None
 
 
 def _encode(method: Literal["POST", "GET"], target: Target, headers: Headers, body: bytes) -> bytes:
-    lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"]
-    for name, value in headers:
-        if not _HEADER_NAME.fullmatch(name) or _FORBIDDEN_IN_VALUE.search(value):
+    # One search through all values; only when it finds something is each looked at.
+    if _FORBIDDEN_IN_VALUE.search("".join([value for _, value in headers])):
+        name = next(name for name, value in headers if _FORBIDDEN_IN_VALUE.search(value))
+        raise ValueError(f"header {name!r} cannot be sent")
+    for name, _ in headers:
+        if not _is_name(name):
             raise ValueError(f"header {name!r} cannot be sent")
-        lines.append(f"{name}: {value}\r\n")
-    if method == "POST":
-        lines.append(f"Content-Length: {len(body)}\r\n")
-    lines.append("\r\n")
-    return "".join(lines).encode() + body
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    length = f"Content-Length: {len(body)}\r\n" if method == "POST" else ""
+    head = f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n{lines}{length}\r\n"
+    return head.encode() + body
+
+
+@lru_cache(maxsize=64)  # an endpoint's answers have the same head for as long as the second of their Date
+def _decoded(headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
 
 
 class Egress:
@@ -94,14 +81,21 @@ class Egress:
         ca_file: Path | None = None,
         *,
         dev_loopback: bool = False,
+        proxy: str = "",
         lookup: Lookup = system_lookup,
         idle_seconds: float = _IDLE_SECONDS,
+        remember_seconds: float = _REMEMBER_SECONDS,
     ) -> None:
-        """``allow``: networks in CIDR form; ``dev_loopback``: this machine may be called, over plain http too."""
+        """``allow``: networks in CIDR form; ``dev_loopback``: this machine may be called, over plain http too.
+
+        ``proxy``: the address of a forward proxy for what is not in those networks; ``remember_seconds``: for how long
+        a name is not looked up again.
+        """
         self._guard = AddressGuard(parse_networks(allow), loopback=dev_loopback)
         self._dev_loopback = dev_loopback
-        self._tls = _tls_context(ca_file)
-        self._resolver = Resolver(lookup)
+        self._ca_file = ca_file
+        self._resolver = Resolver(lookup, remember_seconds=remember_seconds)
+        self._dialer = Dialer(self._resolver, self._guard, shared_context(ca_file), parse_proxy(proxy))
         self._kept = KeptConnections(idle_seconds)
         self._busy: set[Connection] = set()
         self._closed = False
@@ -115,15 +109,23 @@ class Egress:
         connect_seconds: float,
         response_seconds: float,
         response_bytes: int,
+        identity: Identity | None = None,
     ) -> Outcome:
-        """POST ``body``. Expected failures are in the outcome."""
-        return await self._call("POST", url, headers, body, connect_seconds, response_seconds, response_bytes)
+        """POST ``body``, showing a server that asks for it the client certificate ``identity``.
+
+        Expected failures are in the outcome.
+        """
+        return await self._call("POST", url, headers, body, connect_seconds, response_seconds, response_bytes, identity)
 
     async def get(
         self, url: str, headers: Headers, *, connect_seconds: float, response_seconds: float, response_bytes: int
     ) -> Outcome:
         """GET ``url``. Expected failures are in the outcome."""
         return await self._call("GET", url, headers, b"", connect_seconds, response_seconds, response_bytes)
+
+    async def load_identity(self, name: str, chain: bytes, private_key: bytes) -> Identity:
+        """Make a client certificate ready for use: a PEM chain and its PEM key. Raises ``BadIdentity``."""
+        return await asyncio.to_thread(load_identity, name, chain, private_key, self._ca_file)
 
     async def close(self) -> None:
         """Close every connection; calls under way end with ``connection_closed``."""
@@ -145,6 +147,7 @@ class Egress:
         connect_seconds: float,
         response_seconds: float,
         response_bytes: int,
+        identity: Identity | None = None,
     ) -> Outcome:
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -155,42 +158,48 @@ class Egress:
             request = _encode(method, target, headers, body)
             deadline = began + connect_seconds
             addresses = await self._addresses(target, deadline)
-            connection, address = self._kept.take(target.origin, addresses)
+            origin: Origin = target.origin if identity is None else (*target.origin, identity.name)
+            connection, address = self._kept.take(origin, addresses)
             if connection is not None:
                 reply = await self._exchange(connection, request, response_seconds, response_bytes)
                 if reply.failure != "connection_closed" or reply.received:
-                    self._kept.give_back(target.origin, address, connection)
+                    self._kept.give_back(origin, address, connection)
                     return _outcome(reply, None, began, clock(), address)
                 # The server had closed the kept connection just before the request: once more, over a new one.
                 began = clock()
                 deadline = began + connect_seconds
-            connection, address = await self._connect(target, addresses, deadline)
+            self._check_open()
+            context = None if identity is None else identity.context
+            connection, address = await self._dialer.dial(target, addresses, deadline, context)
+            self._check_open(connection)
             connect_ms = _ms(began, clock())
             reply = await self._exchange(connection, request, response_seconds, response_bytes)
-            self._kept.give_back(target.origin, address, connection)
+            self._kept.give_back(origin, address, connection)
             return _outcome(reply, connect_ms, began, clock(), address)
         except BadUrl as error:
-            failed = _Failed("bad_url", str(error))
-        except _Failed as error:
+            failed = Failed("bad_url", str(error))
+        except Failed as error:
             failed = error
         return _outcome(
             Reply(failure=failed.failure, detail=failed.detail), None, began, clock(), failed.address or address
         )
+
+    def _check_open(self, made: Connection | None = None) -> None:
+        if self._closed:
+            if made is not None:
+                made.abort()
+            raise Failed("connect", "outbound calls are closed")
 
     async def _exchange(
         self, connection: Connection, request: bytes, response_seconds: float, response_bytes: int
     ) -> Reply:
         done = connection.exchange(request, response_bytes)
         self._busy.add(connection)
+        timer = asyncio.get_running_loop().call_later(response_seconds, connection.expire, response_seconds)
         try:
-            async with asyncio.timeout(response_seconds):
-                return await done
-        except TimeoutError:
-            reply = connection.partial()
-            reply.failure = "response_timeout"
-            reply.detail = f"no whole response within {response_seconds:g} s"
-            return reply
+            return await done
         finally:
+            timer.cancel()
             self._busy.discard(connection)
             if not connection.is_reusable:
                 connection.abort()
@@ -205,66 +214,19 @@ class Egress:
                 async with asyncio.timeout_at(deadline):
                     found = await self._resolver.resolve(target.host, target.port)
             except TimeoutError as error:
-                raise _Failed("dns", "the name was not resolved in time") from error
+                raise Failed("dns", "the name was not resolved in time") from error
             except (OSError, UnicodeError) as error:
-                raise _Failed("dns", str(error)) from error
+                raise Failed("dns", str(error)) from error
         permitted = [address for address in found if self._guard.permits(address)]
         if not permitted:
-            raise _Failed(
+            raise Failed(
                 "blocked_address", "the name leads to no address that may be called", found[0] if found else None
             )
         if target.scheme == "http":
             permitted = [address for address in permitted if self._dev_loopback and is_loopback(address)]
             if not permitted:
-                raise _Failed("http_refused", "plain http is only for this machine, in development mode")
+                raise Failed("http_refused", "plain http is only for this machine, in development mode")
         return permitted
-
-    # Connections
-
-    async def _connect(self, target: Target, addresses: list[str], deadline: float) -> tuple[Connection, str]:
-        if self._closed:
-            raise _Failed("connect", "outbound calls are closed")
-        loop = asyncio.get_running_loop()
-        candidates = addresses[:_MOST_ADDRESSES]
-        for rest in range(len(candidates), 0, -1):
-            address = candidates[-rest]
-            # An address that does not answer leaves time for the next one.
-            until = loop.time() + (deadline - loop.time()) / rest
-            try:
-                return await self._open(target, address, until), address
-            except _Failed:
-                if rest == 1:
-                    raise
-        raise AssertionError("unreachable")
-
-    async def _open(self, target: Target, address: str, until: float) -> Connection:
-        loop = asyncio.get_running_loop()
-        secure = target.scheme == "https"
-        try:
-            async with asyncio.timeout_at(until):
-                # The address is a literal, so nothing is resolved a second time.
-                _, connection = await loop.create_connection(
-                    Connection,
-                    str(plain(address)) if "%" not in address else address,
-                    target.port,
-                    ssl=self._tls if secure else None,
-                    server_hostname=target.host if secure else None,
-                )
-                return connection
-        except TimeoutError as error:
-            raise _Failed("connect_timeout", "no connection in time", address) from error
-        except ssl.SSLError as error:
-            raise _Failed("tls", _tls_reason(error), address) from error
-        except OSError as error:
-            # A reset comes from a peer that is there: it did not like the handshake.
-            word = "tls" if secure and isinstance(error, ConnectionResetError | ConnectionAbortedError) else "connect"
-            raise _Failed(word, error.strerror or str(error) or type(error).__name__, address) from error
-
-
-def _tls_reason(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate was not accepted: {error.verify_message}"
-    return error.reason or str(error)
 
 
 def _ms(start: float, end: float) -> int:
@@ -274,12 +236,13 @@ def _ms(start: float, end: float) -> int:
 def _outcome(reply: Reply, connect_ms: int | None, began: float, ended: float, address: str | None) -> Outcome:
     return Outcome(
         reply.status,
-        tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers),
+        _decoded(tuple(reply.headers)),
         bytes(reply.body),
         reply.truncated,
         reply.failure,
         reply.detail,
         connect_ms,
+        None if reply.first_byte_at is None else _ms(began, reply.first_byte_at),
         _ms(began, ended),
         address,
     )

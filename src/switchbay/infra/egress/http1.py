@@ -5,15 +5,22 @@ that is kept, the bytes that are taken altogether.
 """
 
 import asyncio
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
 import httptools
 
+from switchbay.infra.egress.failures import reason_of
+
 MAX_HEAD_BYTES = 32 * 1024
 _MAX_HEADERS = 200
+_VERSIONS = frozenset({"1.1", "1.0"})
+_FIRST_INTERIM = 100
 _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
+_CODING = b"transfer-encoding"
 
 
 @dataclass(slots=True)
@@ -28,6 +35,8 @@ class Reply:
     detail: str | None = None
     received: int = 0
     """Bytes that have arrived since the request."""
+    first_byte_at: float | None = None
+    """When the first of them did, by the event loop's clock."""
 
 
 class Connection(asyncio.Protocol):
@@ -39,8 +48,9 @@ class Connection(asyncio.Protocol):
         self._reply = Reply()
         self._done: asyncio.Future[Reply] | None = None
         self._body_limit = 0
-        self._head_bytes = 0
         self._head_done = False
+        self._is_chunked = False
+        self._time: Callable[[], float] = asyncio.get_running_loop().time
         self._open = False
         self._keep = False
         self.idle_since = 0.0
@@ -59,8 +69,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._reply = Reply()
         self._body_limit = body_limit
-        self._head_bytes = 0
         self._head_done = False
+        self._is_chunked = False
         self._keep = False
         self._done = asyncio.get_running_loop().create_future()
         done = self._done
@@ -70,9 +80,9 @@ class Connection(asyncio.Protocol):
             self._finish("connection_closed", "the connection was closed before the request")
         return done
 
-    def partial(self) -> Reply:
-        """What has arrived up to now."""
-        return self._reply
+    def expire(self, seconds: float) -> None:
+        """The time for the response is over: what has arrived by now is all of it."""
+        self._finish("response_timeout", f"no whole response within {seconds:g} s")
 
     def abort(self) -> None:
         """Close at once, without ceremony."""
@@ -93,27 +103,46 @@ class Connection(asyncio.Protocol):
         if self._done is None or self._parser is None:
             self.abort()
             return
-        self._reply.received += len(data)
-        if not self._head_done:
-            self._head_bytes += len(data)
+        reply = self._reply
+        if not reply.received:
+            reply.first_byte_at = self._time()
+        if reply.received + len(data) <= MAX_HEAD_BYTES:
+            reply.received += len(data)
+            self._feed(data)
+        else:
+            self._feed_within_limits(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self._parser is None:
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._finish("protocol", "the server switched protocols")
         except httptools.HttpParserError as error:
-            # Callbacks that have already ended the exchange make the parser stop as well.
+            if self._done is None:
+                self.abort()  # what follows the response is no HTTP
             self._finish("protocol", str(error) or type(error).__name__)
-        else:
-            self._check_limits()
 
-    def _check_limits(self) -> None:
-        if self._done is None:
-            return
-        if not self._head_done and self._head_bytes > MAX_HEAD_BYTES:
-            self._finish("response_head_too_large", f"more than {MAX_HEAD_BYTES} bytes of head")
-        elif self._reply.received > 2 * self._body_limit + 4 * MAX_HEAD_BYTES:
-            self._reply.truncated = True  # framing without content: endless chunk extensions or trailers
-            self._finish(None, None)
+    def _feed_within_limits(self, data: bytes) -> None:
+        """Take bytes up to the next limit, so that what comes out does not depend on how they were split."""
+        reply = self._reply
+        for limit in (MAX_HEAD_BYTES, 2 * self._body_limit + 4 * MAX_HEAD_BYTES):
+            part = data[: max(0, limit - reply.received)]
+            data = data[len(part) :]
+            reply.received += len(part)
+            self._feed(part)
+            if self._done is None:
+                if data:
+                    self.abort()  # more than the response
+                return
+            if not data:
+                return
+            if not self._head_done:
+                self._finish("response_head_too_large", f"more than {MAX_HEAD_BYTES} bytes of head")
+                return
+        reply.truncated = True  # framing without content: endless chunk extensions or trailers
+        self._finish(None, None)
 
     def eof_received(self) -> bool:
         """The server is done sending."""
@@ -127,6 +156,8 @@ class Connection(asyncio.Protocol):
             return
         if exc is None and self._head_done and not self._has_framing():
             self._finish(None, None)
+        elif isinstance(exc, ssl.SSLError):
+            self._finish("tls", reason_of(exc))  # only now did the server say what it thinks of our certificate
         else:
             self._finish("connection_closed", str(exc) if exc else "the server closed the connection")
 
@@ -135,13 +166,23 @@ class Connection(asyncio.Protocol):
 
     # llhttp's callbacks
 
+    def on_message_begin(self) -> None:
+        """A response begins; if it is one that nobody asked for, the connection is of no use any more."""
+        if self._done is None:
+            self.abort()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which is not kept."""
-        if self._head_done:
+        if self._head_done or self._done is None:
             return
         if len(self._reply.headers) >= _MAX_HEADERS:
             self._finish("response_head_too_large", f"more than {_MAX_HEADERS} headers")
             return
+        if len(name) == len(_CODING) and name.lower() == _CODING:
+            if self._is_chunked or value.lower() != b"chunked":
+                self._finish("protocol", "a Transfer-Encoding that was not asked for")  # RFC 9112 §7.4
+                return
+            self._is_chunked = True
         self._reply.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -149,10 +190,13 @@ class Connection(asyncio.Protocol):
         if self._parser is None or self._done is None:
             return
         status = self._parser.get_status_code()
-        if status == _SWITCHING_PROTOCOLS:
+        if self._parser.get_http_version() not in _VERSIONS or status < _FIRST_INTERIM:
+            self._finish("protocol", "the answer is not HTTP/1.1")
+        elif status == _SWITCHING_PROTOCOLS:
             self._finish("protocol", "the server switched protocols")
         elif status < _FIRST_FINAL:
             self._reply.headers.clear()
+            self._is_chunked = False
         else:
             self._reply.status = status
             self._head_done = True
@@ -178,6 +222,8 @@ class Connection(asyncio.Protocol):
         done, self._done = self._done, None
         if done is None:
             return
+        if not self._head_done:
+            self._reply.headers.clear()  # which of them are known by now is chance
         self._reply.failure = failure
         self._reply.detail = detail
         if not done.done():

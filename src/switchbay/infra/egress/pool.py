@@ -8,7 +8,8 @@ from switchbay.infra.egress.http1 import Connection
 
 _MOST = 512
 
-Origin = tuple[str, str, int]
+Origin = tuple[str, str, int] | tuple[str, str, int, str]
+"""Scheme, host and port, and the name of the client certificate that is shown, if one is."""
 
 
 class KeptConnections:

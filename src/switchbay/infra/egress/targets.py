@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 _MAX_LENGTH = 4096
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
+_IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 _PORTS = {"https": 443, "http": 80}
 _KEPT = "/%:@!$&'()*+,;=-._~?"
 
@@ -64,6 +65,8 @@ def parse_target(url: str) -> Target:
         raise BadUrl("the scheme is neither https nor http")
     if parts.username is not None or parts.password is not None:
         raise BadUrl("the URL holds a user name or password")
+    if not _IN_BRACKETS.fullmatch(parts.netloc) and set("[]") & set(parts.netloc):
+        raise BadUrl("the brackets hold no address, or not all of the host")
     if not parts.hostname:
         raise BadUrl("the URL has no host")
     if port == 0:

@@ -154,13 +154,13 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """The webhooks by event, and ``retry``. Other members are errors: an event that does not exist never arrives."""
+    """The webhooks by event, and a few ``others``. What is neither is an error: such an event would never arrive."""
 
     webhook: Kind
-    retry: Kind
+    others: Mapping[str, Kind]
 
     def read(self, check: Check, path: Path, value: JsonValue) -> JsonValue:
-        """Check the webhooks; return them by canonical event in the document's order, then retry, then extensions."""
+        """Check the webhooks; return them by canonical event in the document's order, the others, then extensions."""
         if not isinstance(value, dict):
             wrong_type(check, path, value, "an object")
             return None
@@ -170,15 +170,15 @@ class Webhooks:
         for key, item in value.items():
             at = (*path, key)
             event = canonical_event(key)
-            if key == "retry":
-                self._put(usable, key, self.retry.read(check, at, item) if item is not None else None)
+            if key in self.others:
+                self._put(usable, key, self.others[key].read(check, at, item) if item is not None else None)
             elif is_extension(key):
                 kept[key] = item
             elif event is None:
                 self._note_unknown_event(check, path, key, value)
             elif item is not None and self._is_first(check, path, key, event, places, value):
                 self._put(usable, event, self.webhook.read(check, at, item))
-        order = (*words.CANONICAL_EVENTS, "retry")
+        order = (*words.CANONICAL_EVENTS, *self.others)
         return {**{key: usable[key] for key in order if key in usable}, **kept}
 
     @staticmethod
@@ -225,18 +225,18 @@ class Webhooks:
         hint = f"; did you mean {nearest}?" if nearest else ""
         fix = patch_move(at, (*path, nearest)) if nearest and value.get(nearest) is None else None
         message = f"the event {shown_text(key)} does not exist{hint}"
-        expected = listed((*words.CANONICAL_EVENTS, "retry"))
+        expected = listed((*words.CANONICAL_EVENTS, *words.NOT_EVENTS))
         check.add("unknown_event", at, message, got=shown_text(key), expected=expected, fix=fix, at_key=True)
 
     def schema(self) -> Schema:
-        """The events under all their names, retry, and extensions; nothing else."""
+        """The events under all their names, the others, and extensions; nothing else."""
         webhook = nullable({"$ref": "#/$defs/webhook"})
         names = (*words.CANONICAL_EVENTS, *words.EVENT_ALIASES)
         properties: Schema = dict.fromkeys(names, webhook)
         spaced = "|".join(_spaced(name) for name in names)
         return {
             "type": "object",
-            "properties": {**properties, "retry": nullable(self.retry.schema())},
+            "properties": {**properties, **{name: nullable(kind.schema()) for name, kind in self.others.items()}},
             "patternProperties": {anchored(spaced): webhook, "^x-": {}},
             "additionalProperties": False,
             "allOf": [_not_both_events(alias, name) for alias, name in words.EVENT_ALIASES.items()],

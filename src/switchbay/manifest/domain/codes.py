@@ -110,6 +110,8 @@ _TABLE: Final = (
     _warning("unauth_identity", "Unauthenticated consumers are allowed as well"),
     _warning("header_repeated", "A header stands twice"),
     _warning("header_replaced", "The header is set by the platform and not sent"),
+    _warning("approval_needed", "An administrator has to approve what is asked for"),
+    _warning("without_effect", "A member has no effect beside the others"),
     _warning("logo_size", "The logo is not 70 by 70 pixels"),
     _warning("logo_relative", "The logo's address is relative"),
     _warning("logo_unreachable", "The logo cannot be fetched"),

@@ -128,6 +128,13 @@ def _webhooks(old: Manifest, new: Manifest) -> Iterator[Change]:
             yield Change("event", f"no longer receives {name}")
         elif event in before:
             yield from _webhook(name, before[event], after[event])
+    if old.is_best_effort != new.is_best_effort:
+        verb = "lets later events overtake" if new.is_best_effort else "has later events wait behind"
+        yield Change("retry", f"{verb} one that waits to be tried again")
+    if old.asks_for_all_conversations != new.asks_for_all_conversations:
+        asks = new.asks_for_all_conversations
+        verb = "asks for" if asks else "no longer asks for"
+        yield Change("event", f"{verb} the events of all conversations of the account", widens=asks)
     if old.retention_time != new.retention_time:
         was, now = (_seconds(manifest.retention_time) for manifest in (old, new))
         yield Change("retry", f"has undelivered events kept for {now} (was {was})")
@@ -262,7 +269,7 @@ def _others(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> Itera
         (): (*words.MEMBERS[1:], *words.SERVER_FIELDS),
         ("capabilities",): ("webhooks", "engagement"),
         ("capabilities", "engagement"): words.ENGAGEMENT_MEMBERS,
-        ("capabilities", "webhooks"): (*words.CANONICAL_EVENTS, "retry"),
+        ("capabilities", "webhooks"): (*words.CANONICAL_EVENTS, *words.NOT_EVENTS),
         ("capabilities", "webhooks", "retry"): words.RETRY_MEMBERS,
         **{("capabilities", "webhooks", event): words.WEBHOOK_MEMBERS for event in words.CANONICAL_EVENTS},
     }

@@ -27,7 +27,9 @@ WEBHOOK: Final = Record(
     },
     required={"endpoint": None},
 )
-RETRY: Final = Record(members={"retention_time": Whole(0, words.MAX_RETENTION_SECONDS)})
+RETRY: Final = Record(
+    members={"retention_time": Whole(0, words.MAX_RETENTION_SECONDS), "ordering": Word(words.ORDERINGS)}
+)
 ENGAGEMENT: Final = Record(
     members={
         "design_engagement": Flag(),
@@ -52,7 +54,7 @@ ENGAGEMENT: Final = Record(
 )
 CAPABILITIES: Final = Record(
     members={
-        "webhooks": Webhooks(WEBHOOK, RETRY),
+        "webhooks": Webhooks(WEBHOOK, {"retry": RETRY, "conversations": Word(words.CONVERSATIONS)}),
         "engagement": ENGAGEMENT,
         "broadcast": Kept("the capability broadcast is kept and has no effect"),
     },

@@ -9,6 +9,7 @@ from typing import Final
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
 from switchbay.manifest.domain import vocabulary as words
+from switchbay.manifest.domain.capabilities import canonical_event
 from switchbay.manifest.domain.check import Check, patch_add, patch_remove, patch_replace, show
 from switchbay.manifest.domain.export import member_order
 
@@ -57,6 +58,8 @@ def judge(check: Check, raw: Mapping[str, JsonValue], usable: dict[str, JsonValu
     _judge_launch(check, members)
     _judge_authentication(check, members, grants)
     _judge_scope(check, members)
+    _judge_conversations(check, members)
+    _judge_ordering(check, members)
     if members.is_absent("quick_launch_enabled"):
         usable["quick_launch_enabled"] = False
         reason = "an app is shown in the quick-launch menu only when it asks"
@@ -170,11 +173,50 @@ def _judge_scope(check: Check, members: _Members) -> None:
         check.add("hub_hidden", ("scope",), message, got=got, expected=f'"{words.SCOPE}"')
 
 
+def _judge_conversations(check: Check, members: _Members) -> None:
+    """All conversations of the account are more than an app may have by itself."""
+    written = _webhooks(members.raw)
+    if _webhooks(members.usable).get("conversations") != words.ALL_CONVERSATIONS:
+        return
+    at = ("capabilities", "webhooks", "conversations")
+    if any(canonical_event(key) and value is not None for key, value in written.items()):
+        message = "the app gets the events of conversations that are not its own only once an administrator approves it"
+        check.add("approval_needed", at, message, got='"all"', expected='"own", or an approval')
+    else:
+        message = "the app asks for the events of all conversations, but names no event"
+        check.add("without_effect", at, message, got='"all"', expected="webhooks", fix=patch_remove(at))
+
+
+def _judge_ordering(check: Check, members: _Members) -> None:
+    """The order by best effort is about retries by number."""
+    written, read = _webhooks(members.raw), _webhooks(members.usable)
+    retry = _object(read.get("retry"))
+    if retry.get("ordering") != words.BEST_EFFORT:
+        return
+    retries = [_object(value).get("max_retries") for key, value in written.items() if canonical_event(key)]
+    if retry.get("retention_time"):
+        message = "with a retention_time the order is kept, whatever ordering says"
+    elif not any(retries):
+        message = "ordering is about retries by number, but no webhook has max_retries"
+    else:
+        return
+    at = ("capabilities", "webhooks", "retry", "ordering")
+    check.add("without_effect", at, message, got='"best_effort"', expected='"strict", or none', fix=patch_remove(at))
+
+
+def _webhooks(document: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    return _object(_object(document.get("capabilities")).get("webhooks"))
+
+
+def _object(value: JsonValue) -> Mapping[str, JsonValue]:
+    return value if isinstance(value, dict) else {}
+
+
 def _messaging_capability(capabilities: JsonValue) -> str | None:
     if not isinstance(capabilities, dict):
         return None
     webhooks = capabilities.get("webhooks")
-    if isinstance(webhooks, dict) and any(key != "retry" and value is not None for key, value in webhooks.items()):
+    if isinstance(webhooks, dict) and any(webhooks.get(key) is not None for key in webhooks.keys() - words.NOT_EVENTS):
         return "webhooks"
     engagements = (capabilities.get("engagement"), capabilities.get("engagements"))
     return "engagement" if any(value is not None for value in engagements) else None

@@ -82,3 +82,5 @@ class Manifest:
     jwks: JsonValue = None
     jwks_uri: str | None = None
     id_token_signed_response_alg: str | None = None
+    asks_for_all_conversations: bool = False
+    is_best_effort: bool = False

@@ -39,6 +39,8 @@ def to_manifest(document: Mapping[str, JsonValue]) -> Manifest:
         jwks=document.get("jwks"),
         jwks_uri=_text(document, "jwks_uri") or None,
         id_token_signed_response_alg=_text(document, "id_token_signed_response_alg") or None,
+        is_best_effort=_text(_object(webhooks, "retry"), "ordering") == words.BEST_EFFORT,
+        asks_for_all_conversations=_text(webhooks, "conversations") == words.ALL_CONVERSATIONS,
     )
 
 

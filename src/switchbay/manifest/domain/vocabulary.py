@@ -85,7 +85,15 @@ EVENT_SPACE: Final = " \t\r\n\u00a0"
 CAPABILITIES: Final = ("webhooks", "engagement", "broadcast")
 WEBHOOK_MEMBERS: Final = ("endpoint", "max_retries", "headers")
 HEADER_MEMBERS: Final = ("header_name", "header_value")
-RETRY_MEMBERS: Final = ("retention_time",)
+RETRY_MEMBERS: Final = ("retention_time", "ordering")
+STRICT: Final = "strict"
+BEST_EFFORT: Final = "best_effort"
+ORDERINGS: Final = (STRICT, BEST_EFFORT)  # ours
+OWN_CONVERSATIONS: Final = "own"
+ALL_CONVERSATIONS: Final = "all"
+CONVERSATIONS: Final = (OWN_CONVERSATIONS, ALL_CONVERSATIONS)  # ours
+NOT_EVENTS: Final = ("retry", "conversations")
+"""The members of ``webhooks`` that are no events; the second one is ours."""
 
 ENTRY_POINTS: Final = ("section", "url")
 VISITOR_BEHAVIORS: Final = (

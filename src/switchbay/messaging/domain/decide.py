@@ -6,9 +6,11 @@ A conversation belongs to the installation whose token opened it and to its cons
 exist, so that ids cannot be probed.
 """
 
-from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from msgspec.structs import replace
+
+from switchbay.kit.record import Record
 from switchbay.messaging.domain.emitted import Changed, Emitted, Published
 from switchbay.messaging.domain.refusals import Reason, Refused
 from switchbay.messaging.domain.state import NOTHING_DUE, Conversation, Dialog, DialogKind, Participant, Role
@@ -29,8 +31,7 @@ from switchbay.messaging.domain.steps import (
 _MILLISECONDS: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Record, frozen=True):
     """The conversation after the steps, what they make known, and the sequence that each step answers with."""
 
     conversation: Conversation

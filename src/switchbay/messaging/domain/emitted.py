@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from switchbay.kit.record import Record
 from switchbay.messaging.domain.state import Conversation, Role
 from switchbay.messaging.domain.steps import Audience, Event
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Record, frozen=True):
     """An event in a dialog. Chat states have neither ``sequence`` nor ``server_timestamp`` and are not stored."""
 
     dialog_id: str
@@ -22,8 +22,7 @@ class Published:
     metadata: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Record, frozen=True):
     """The conversation as it stands after a change."""
 
     conversation: Conversation

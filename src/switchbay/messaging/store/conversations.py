@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
+from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.domain import Conversation, Dialog
 from switchbay.messaging.domain.state import OpenOrClose
-from switchbay.messaging.store.keys import Key, any_of, places
+from switchbay.messaging.store.keys import Key
 from switchbay.messaging.tables import conversations
 
 _encode: Final = msgspec.json.Encoder().encode

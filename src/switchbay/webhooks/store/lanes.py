@@ -4,25 +4,28 @@ Statements that touch several lanes are upserts over rows sorted by key: both en
 two transactions never wait for each other in a circle.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from switchbay.infra.db import Tx
-from switchbay.webhooks.tables import lanes
+from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.bulk import runs
+from switchbay.kit.record import Record
+from switchbay.webhooks.tables import HELD, lanes
 
 LaneKey = tuple[str, str, str]
+OwnerKey = tuple[str, str]
 
 _KEY = ("account_id", "owner_id", "lane")
-_MOST_ROWS = 64
+_OWN = "retry/"
+MOST_ROWS = 64
 _NEVER = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Record, frozen=True):
     """So many new deliveries for a lane."""
 
     key: LaneKey
@@ -30,8 +33,7 @@ class Publish:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Record, frozen=True):
     """A lane after a publish: ``next_position`` comes after the last new delivery.
 
     ``claimed_from`` is the position from which on the node that holds the lane knows all of it without reading.
@@ -44,8 +46,7 @@ class Published:
     wake_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Record, frozen=True):
     """Keep a lane until ``wake_at``, or release it if nothing was published behind ``release_at_position``."""
 
     key: LaneKey
@@ -55,23 +56,41 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnLane:
+    """A lane for one delivery alone, which waits to be tried again; nothing is ever published to it."""
+
+    key: LaneKey
+    position: int
+    wake_at: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lane that is left until its owner's gate opens; ``expires_at`` is when its first event is given up."""
+
+    key: LaneKey
+    fence: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
-    """A lane that the sweep has taken."""
+    """A lane that the sweep or a gate has taken."""
 
     key: LaneKey
     fence: int
     lease_until: int
 
 
-def _runs(count: int) -> Iterator[tuple[int, int]]:
-    """Split ``count`` rows into runs of 64, 32, 16 … 1, so that few statements are prepared."""
-    start = 0
-    size = _MOST_ROWS
-    while start < count:
-        while size > count - start:
-            size >>= 1
-        yield start, size
-        start += size
+def own_lane(key: LaneKey, delivery_id: str) -> LaneKey:
+    """The key of the lane that a delivery has for itself while it waits to be tried again."""
+    return (key[0], key[1], _OWN + delivery_id)
+
+
+def is_own(key: LaneKey) -> bool:
+    """Whether a lane is one of a single delivery; a conversation's id never looks so."""
+    return key[2].startswith(_OWN)
 
 
 def _row(place: int, values: Mapping[str, str]) -> dict[str, sa.BindParameter[object]]:
@@ -105,7 +124,9 @@ def _publish_statement(count: int) -> sa.Insert:
             "node": sa.case((free, new.node), else_=lanes.c.node),
             "fence": lanes.c.fence + sa.case((free, sa.literal_column("1")), else_=sa.literal_column("0")),
             "wake_at": sa.func.coalesce(lanes.c.wake_at, new.wake_at),
-            "last_at": new.last_at,
+            # Clocks of nodes differ: what is published later may have been made earlier.
+            "first_at": sa.case((new.first_at < lanes.c.first_at, new.first_at), else_=lanes.c.first_at),
+            "last_at": sa.case((new.last_at > lanes.c.last_at, new.last_at), else_=lanes.c.last_at),
         },
     ).returning(
         lanes.c.account_id,
@@ -145,7 +166,11 @@ def _settle_statement(count: int) -> sa.Insert:
                 (lanes.c.fence != new.fence, lanes.c.wake_at),
                 (lanes.c.next_position == new.next_position, sa.null()),
                 else_=new.wake_at,
-            )
+            ),
+            "expires_at": sa.case(
+                (sa.and_(lanes.c.fence == new.fence, lanes.c.next_position == new.next_position), sa.null()),
+                else_=lanes.c.expires_at,
+            ),
         },
     ).returning(lanes.c.account_id, lanes.c.owner_id, lanes.c.lane, lanes.c.fence, lanes.c.wake_at)
 
@@ -157,10 +182,19 @@ _due = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_next_position = sa.select(lanes.c.next_position).where(
-    lanes.c.account_id == sa.bindparam("account_id"),
-    lanes.c.owner_id == sa.bindparam("owner_id"),
-    lanes.c.lane == sa.bindparam("lane"),
+_forget = sa.delete(lanes).where(
+    lanes.c.account_id == sa.bindparam("account"),
+    lanes.c.owner_id == sa.bindparam("owner"),
+    lanes.c.lane.in_(sa.bindparam("names", expanding=True)),
+)
+_release_held = (
+    sa.update(lanes)
+    .where(
+        lanes.c.account_id == sa.bindparam("account"),
+        lanes.c.owner_id == sa.bindparam("owner"),
+        lanes.c.wake_at == sa.literal_column(str(HELD)),
+    )
+    .values(wake_at=sa.bindparam("now"), expires_at=sa.null())
 )
 
 
@@ -168,7 +202,7 @@ async def publish(tx: Tx, rows: Sequence[Publish], *, node: str, wake_at: int) -
     """Give out positions; a free lane becomes ``node``'s until ``wake_at``."""
     ordered = sorted(rows, key=lambda row: row.key)
     found: dict[LaneKey, Published] = {}
-    for start, size in _runs(len(ordered)):
+    for start, size in runs(len(ordered), MOST_ROWS):
         params: dict[str, str | int] = {"node": node, "wake_at": wake_at}
         for place, row in enumerate(ordered[start : start + size]):
             params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
@@ -181,10 +215,11 @@ async def publish(tx: Tx, rows: Sequence[Publish], *, node: str, wake_at: int) -
 
 async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
     """Keep or release lanes; return those whose fence still holds, and for each whether it was released."""
-    ordered = sorted(rows, key=lambda row: row.key)
+    own = [row for row in rows if is_own(row.key)]
+    ordered = sorted((row for row in rows if not is_own(row.key)) if own else rows, key=lambda row: row.key)
     fences = {row.key: row.fence for row in ordered}
-    held: dict[LaneKey, bool] = {}
-    for start, size in _runs(len(ordered)):
+    held = await _settle_own(tx, own) if own else {}
+    for start, size in runs(len(ordered), MOST_ROWS):
         params: dict[str, str | int] = {}
         for place, row in enumerate(ordered[start : start + size]):
             params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
@@ -198,10 +233,69 @@ async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
     return held
 
 
+async def _settle_own(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
+    """The same for lanes of single deliveries, which are forgotten when they are released."""
+    found = await tx.update_many(
+        lanes,
+        [
+            {
+                "account_id": row.key[0],
+                "owner_id": row.key[1],
+                "lane": row.key[2],
+                "fence": row.fence,
+                "wake_at": row.wake_at,
+            }
+            for row in rows
+        ],
+        keys=(*_KEY, "fence"),
+        returning=_KEY,
+    )
+    ours = {(each[0], each[1], each[2]) for each in found}
+    held = {row.key: row.release_at_position is not None for row in rows if row.key in ours}
+    await forget(tx, [key for key, released in held.items() if released])
+    return held
+
+
+async def set_apart(tx: Tx, rows: Sequence[OwnLane]) -> None:
+    """Make lanes for single deliveries, each with the fence 1 and a lease until ``wake_at``."""
+    await tx.insert_many(
+        lanes,
+        [
+            {
+                "account_id": row.key[0],
+                "owner_id": row.key[1],
+                "lane": row.key[2],
+                "next_position": row.position + 1,
+                "claimed_from": 0,
+                "node": "",
+                "fence": 1,
+                "wake_at": row.wake_at,
+                "first_at": row.created_at,
+                "last_at": row.created_at,
+            }
+            for row in rows
+        ],
+    )
+
+
+async def forget(tx: Tx, keys: Sequence[LaneKey]) -> None:
+    """Delete the lanes of single deliveries that are over."""
+    by_owner: dict[OwnerKey, list[str]] = {}
+    for key in keys:
+        by_owner.setdefault(key[:2], []).append(key[2])
+    for (account_id, owner_id), names in sorted(by_owner.items()):
+        await tx.execute(_forget, {"account": account_id, "owner": owner_id, "names": names})
+
+
 async def claim_due(tx: Tx, *, node: str, now: int, lease_until: int, most: int) -> list[Claimed]:
     """Take up to ``most`` lanes whose time has come and that no other node is just taking."""
     due = await tx.fetch(_due, {"now": now, "most": most})
-    claimed = [Claimed((row[0], row[1], row[2]), row[3] + 1, lease_until) for row in due]
+    return await take(tx, due, node=node, lease_until=lease_until)
+
+
+async def take(tx: Tx, rows: Sequence[Row], *, node: str, lease_until: int) -> list[Claimed]:
+    """Make ``node`` the holder of lanes that are locked; the rows begin with key and fence."""
+    claimed = [Claimed((row[0], row[1], row[2]), row[3] + 1, lease_until) for row in rows]
     await tx.update_many(
         lanes,
         [
@@ -220,7 +314,25 @@ async def claim_due(tx: Tx, *, node: str, now: int, lease_until: int, most: int)
     return claimed
 
 
-async def next_position(tx: Tx, key: LaneKey) -> int:
-    """The position that the lane's next delivery will get."""
-    row = await tx.fetch_one(_next_position, {"account_id": key[0], "owner_id": key[1], "lane": key[2]})
-    return 0 if row is None else int(row[0])
+async def hold(tx: Tx, rows: Sequence[Hold]) -> None:
+    """Leave lanes that were settled with ``wake_at`` at ``HELD`` in this transaction to their owners' gates."""
+    await tx.update_many(
+        lanes,
+        [
+            {
+                "account_id": row.key[0],
+                "owner_id": row.key[1],
+                "lane": row.key[2],
+                "fence": row.fence,
+                "node": "",
+                "expires_at": row.expires_at,
+            }
+            for row in rows
+        ],
+        keys=(*_KEY, "fence"),
+    )
+
+
+async def release_held(tx: Tx, account_id: str, owner_id: str, now: int) -> None:
+    """Leave all held lanes of an owner to the sweep."""
+    await tx.execute(_release_held, {"account": account_id, "owner": owner_id, "now": now})

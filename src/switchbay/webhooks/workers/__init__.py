@@ -2,5 +2,6 @@
 
 from switchbay.webhooks.workers.dispatcher import Dispatcher
 from switchbay.webhooks.workers.lane import Handoff
+from switchbay.webhooks.workers.rounds import LANES_ARE_DUE
 
-__all__ = ["Dispatcher", "Handoff"]
+__all__ = ["LANES_ARE_DUE", "Dispatcher", "Handoff"]

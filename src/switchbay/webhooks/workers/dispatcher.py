@@ -1,36 +1,39 @@
 """The dispatcher of a node: holds lanes, has the first delivery of each sent, and decides what comes next.
 
 A lane is always in exactly one place: being read, waiting for a slot, being sent, being recorded, or waiting for a
-time. Lanes come from publishes on this node (in memory, right after the commit) and from the sweep, which takes over
-every lane whose lease or waiting time has run out, whoever left it. Everything here runs on the event loop, so nothing
-needs a lock.
+time. Lanes come from publishes on this node (in memory, right after the commit), from the sweep, which takes over
+every lane whose lease or waiting time has run out, whoever left it, and from gates that open. While an owner's gate is
+closed, or the owner disabled, its lanes are left to the gate and forgotten here. Everything here runs on the event
+loop, so nothing needs a lock.
 """
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from switchbay.infra.db import Database, DatabaseUnavailable
 from switchbay.infra.machine import Clock
-from switchbay.kit.errors import AppError
 from switchbay.webhooks import metrics
-from switchbay.webhooks.domain import Pace, Pending, Reason
-from switchbay.webhooks.owners import OwnerCache, SendOwner
+from switchbay.webhooks.domain import LONGEST_GAP_MS, Gate, Pace, Pending
+from switchbay.webhooks.owners import OwnerCache
 from switchbay.webhooks.store import lanes
-from switchbay.webhooks.store.lanes import LaneKey
+from switchbay.webhooks.store.lanes import Claimed, OwnerKey
 from switchbay.webhooks.workers.alarms import Alarms
-from switchbay.webhooks.workers.lane import Handoff, Lane, Memory, State
+from switchbay.webhooks.workers.gates import Gates, Step
+from switchbay.webhooks.workers.held import HeldLanes
+from switchbay.webhooks.workers.lane import Handoff, Lane, State
+from switchbay.webhooks.workers.ledger import Ledger
+from switchbay.webhooks.workers.observer import Observer
 from switchbay.webhooks.workers.reader import Reader
-from switchbay.webhooks.workers.recorder import Fate, Recorder, Result
-from switchbay.webhooks.workers.sender import Attempted, Sender, endpoint_for
-from switchbay.webhooks.workers.slots import Origin, Slots
+from switchbay.webhooks.workers.recorder import Announce, Fate, Recorder, Result
+from switchbay.webhooks.workers.rounds import LANES_ARE_DUE, Rounds
+from switchbay.webhooks.workers.sender import Sender
+from switchbay.webhooks.workers.sending import Sending
 
-_MOST_BODY_BYTES = 32 * 1024 * 1024
 _LANES_A_SWEEP = 256
 _BACK_OFF_MS = 1_000
-_SHORT_BACK_OFF_MS = 100
 _LONG_WAIT_MS = 1_000
 _LAST_WRITES_SECONDS = 3.0
 
@@ -40,25 +43,54 @@ _log = structlog.get_logger("webhooks")
 class Dispatcher:
     """Everything that one node does about deliveries."""
 
-    def __init__(self, db: Database, clock: Clock, node: str, owners: OwnerCache, sender: Sender, pace: Pace) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        node: str,
+        owners: OwnerCache,
+        sender: Sender,
+        pace: Pace,
+        *,
+        observer: Observer,
+        announce: Announce,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._node = node
         self._owners = owners
-        self._sender = sender
         self._pace = pace
-        memory = Memory(_MOST_BODY_BYTES)
-        self._memory = memory
-        self._lanes: dict[LaneKey, Lane] = {}
-        self._slots: Slots[tuple[Lane, int]] = Slots(pace.in_flight)
-        self._reader = Reader(db, memory, self._free)
-        self._recorder = Recorder(db, self._recorded)
+        self._held = HeldLanes()
+        self._memory = self._held.memory
+        self._lanes = self._held.by_key
+        self._reader = Reader(db, self._memory, self.free)
+        self._recorder = Recorder(db, self._recorded, self._moved, announce)
+        self._ledger = Ledger(self._recorder, clock, pace, self._lanes)
         self._alarms = Alarms(clock)
+        self._sending = Sending(
+            self, self._ledger, clock, owners, sender, pace, alarm=self._alarms.call, observer=observer
+        )
+        self._gates = Gates(
+            db,
+            clock,
+            node,
+            pace.lease_ms,
+            pace.parked_ms,
+            room=self._room,
+            stepped=self._stepped,
+            alarm=self._alarms.tick,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loops: list[asyncio.Task[None]] = []
+        self._left: list[lanes.Settle] = []
         self._is_running = False
+        self._rounds = Rounds(db, self._alarms, sweep=self._sweep, wake=self.wake_due, seconds=pace.sweep_seconds)
 
     # Life
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not been stopped."""
+        return self._is_running
 
     @property
     def is_accepting(self) -> bool:
@@ -79,16 +111,12 @@ class Dispatcher:
         """Accept lanes; sweep and wake in the background, or only when ``sweep_once`` and ``wake_due`` are called."""
         self._is_running = True
         if in_background:
-            loop = asyncio.get_running_loop()
-            self._loops = [loop.create_task(self._sweep_for_ever()), loop.create_task(self._wake_for_ever())]
+            self._rounds.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Let requests under way end, write everything down, and leave the lanes to others."""
         self._is_running = False
-        for task in self._loops:
-            task.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        self._loops = []
+        await self._rounds.stop()
         self._reader.cancel()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=grace_seconds)
@@ -99,6 +127,7 @@ class Dispatcher:
             async with asyncio.timeout(min(grace_seconds, _LAST_WRITES_SECONDS)):
                 await self._recorder.flush()
                 await self._leave_lanes()
+                self._db.notify(LANES_ARE_DUE)
         except (TimeoutError, DatabaseUnavailable):
             _log.warning("stopped before all was written; the rest follows when the leases run out")
         self._recorder.cancel()
@@ -113,10 +142,14 @@ class Dispatcher:
             lanes.Settle(lane.key, lane.fence, max(now, 0 if lane.current is None else lane.current.not_before), None)
             for lane in self._lanes.values()
         ]
+        rows += self._left
         if rows:
             await self._db.write(lambda tx: lanes.settle(tx, rows))
+        for key in {lane.key[:2] for lane in self._lanes.values() if lane.is_probe}:
+            await self._gates.rearm(key)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run something beside, until it ends or the dispatcher stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -128,17 +161,22 @@ class Dispatcher:
         if not self._is_running:
             return  # the sweep of some node finds it when the lease runs out
         for handoff in handoffs:
-            lane = self._lanes.get(handoff.key)
-            if lane is None:
-                lane = self._hold(handoff.key, handoff.fence, handoff.lease_until, handoff.claimed_from)
-            elif handoff.fence > lane.fence:
-                self._renew(lane, handoff.fence, handoff.lease_until, handoff.claimed_from, is_behind=False)
-            elif handoff.fence < lane.fence:
+            lane = self._held.hold(
+                handoff.key, handoff.fence, handoff.lease_until, handoff.claimed_from, is_behind=False
+            )
+            if handoff.fence < lane.fence:
                 continue
             for delivery in handoff.deliveries:
                 lane.add(delivery)
             if lane.state is State.FREE:
                 self._advance(lane)
+
+    async def _sweep(self) -> None:
+        self.renew_leases()
+        await self._gates.look()
+        self._look_after_gates()
+        while await self.sweep_once() == _LANES_A_SWEEP:
+            pass
 
     async def sweep_once(self) -> int:
         """Take over lanes whose time has come; return how many that were."""
@@ -152,55 +190,36 @@ class Dispatcher:
         )
         for each in claimed:
             metrics.SWEPT_LANES.inc()
-            lane = self._lanes.get(each.key)
-            if lane is None:
-                lane = self._hold(each.key, each.fence, each.lease_until, 0)
-                lane.is_behind = True
-            elif each.fence > lane.fence:
-                self._renew(lane, each.fence, each.lease_until, 0, is_behind=True)
-            if lane.state is State.FREE:
-                self._advance(lane)
+            self._take_over(each)
         return len(claimed)
+
+    def _take_over(self, claimed: Claimed, *, is_probe: bool = False) -> None:
+        lane = self._held.hold(claimed.key, claimed.fence, claimed.lease_until, 0, is_behind=True)
+        lane.is_probe = is_probe
+        if lane.state is State.FREE:
+            self._advance(lane)
 
     def renew_leases(self) -> int:
         """Prolong the leases of the lanes in memory that have used up half of theirs; return how many."""
         soon = self._clock.now_ms() + self._pace.lease_ms // 2
         due = [lane for lane in self._lanes.values() if lane.lease_until < soon and not lane.is_renewing]
         for lane in due:
-            self._prolong(lane)
+            self._ledger.prolong(lane)
         return len(due)
 
-    def _prolong(self, lane: Lane) -> None:
-        if not lane.is_renewing:
-            lane.is_renewing = True
-            now = self._clock.now_ms()
-            self._recorder.put(Result(lane, lane.fence, now + self._pace.lease_ms, None, now))
-
-    def _hold(self, key: LaneKey, fence: int, lease_until: int, expected: int) -> Lane:
-        lane = Lane(key, fence, lease_until, expected, self._memory)
-        self._lanes[key] = lane
-        metrics.LANES.inc()
-        return lane
-
-    def _renew(self, lane: Lane, fence: int, lease_until: int, expected: int, *, is_behind: bool) -> None:
-        lane.renew(fence, lease_until, expected, is_behind=is_behind)
-        if lane.state is State.WAITING:
-            lane.end_current()
-            lane.state = State.FREE
-
     def _drop(self, lane: Lane) -> None:
-        if self._lanes.get(lane.key) is lane:
-            del self._lanes[lane.key]
-            metrics.LANES.dec()
-        lane.generation += 1
-        lane.shed()
+        self._held.drop(lane)
+        if lane.is_probe and self._is_running:  # it had nothing to try
+            self.spawn(self._rearm(lane.key[:2]))
 
-    def _holds(self, lane: Lane, generation: int) -> bool:
-        return lane.generation == generation and self._lanes.get(lane.key) is lane
+    def holds(self, lane: Lane, generation: int) -> bool:
+        """Whether a lane is this node's, and what was known of it then still counts."""
+        return self._held.holds(lane, generation)
 
     # What a lane does next
 
-    def _free(self, lane: Lane) -> None:
+    def free(self, lane: Lane) -> None:
+        """Decide anew what a lane does."""
         lane.state = State.FREE
         if self._lanes.get(lane.key) is lane:
             self._advance(lane)
@@ -214,194 +233,108 @@ class Dispatcher:
                 lane.state = State.READING
                 self._reader.put(lane)
             else:
-                self._record(lane, lane.fence, None)
-        elif delivery.not_before > self._clock.now_ms():
-            self._wait(lane, delivery.not_before)
+                self._ledger.record(lane, lane.fence, None)
+        elif self._must_wait(delivery):
+            self.wait(lane, delivery.not_before)
         else:
-            lane.state = State.QUEUED
-            known = self._owners.known(lane.key[0], lane.key[1])
-            if known is None:
-                self._spawn(self._look_up(lane, lane.generation))
-            else:
-                self._enqueue(lane, delivery, known)
+            self._sending.queue(lane, delivery)
 
-    def _wait(self, lane: Lane, until: int) -> None:
+    def _must_wait(self, delivery: Pending) -> bool:
+        rest = delivery.not_before - self._clock.now_ms()
+        # Nothing is ever put off for longer: then the clock has been set back, and the wait is over.
+        return 0 < rest <= max(self._pace.retry_ms, LONGEST_GAP_MS) + _BACK_OFF_MS
+
+    def wait(self, lane: Lane, until: int) -> None:
+        """Have a lane go on at a time."""
         if until - self._clock.now_ms() > _LONG_WAIT_MS:
             lane.shed()
         lane.state = State.WAITING
         self._alarms.set(until, lane)
 
-    def _back_off(self, lane: Lane, ms: int) -> None:
-        self._wait(lane, self._clock.now_ms() + ms)
-
     def wake_due(self) -> int:
-        """Let the lanes whose time has come go on; return how many."""
+        """Let the lanes and gates whose time has come go on; return how many lanes."""
         woken = 0
+        self._look_after_gates()
         for lane, generation in self._alarms.due():
-            if self._holds(lane, generation) and lane.state is State.WAITING:
+            if self.holds(lane, generation) and lane.state is State.WAITING:
                 woken += 1
-                self._free(lane)
+                self.free(lane)
         return woken
 
-    # Sending
+    # Gates
 
-    async def _look_up(self, lane: Lane, generation: int) -> None:
-        try:
-            owner = await self._owners.find(lane.key[0], lane.key[1])
-        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on later
-            self._failed(lane, generation, error)
-            return
-        if not self._holds(lane, generation) or lane.current is None:
-            self._start_over(lane)
-        else:
-            self._enqueue(lane, lane.current, owner)
+    def _room(self) -> int:
+        return self._pace.most_lanes // 2 - len(self._lanes) if self._is_running else 0
 
-    def _enqueue(self, lane: Lane, delivery: Pending, owner: SendOwner | None) -> None:
-        endpoint = endpoint_for(owner, delivery.event_key)
-        if isinstance(endpoint, Reason):
-            self._cancel(lane, lane.fence, delivery, endpoint)
-        else:
-            self._slots.offer(endpoint.origin, (lane, lane.generation))
-            self._fill_slots()
+    def _look_after_gates(self) -> None:
+        if self._is_running and self._gates.is_due:
+            self.spawn(self._gates.work())
 
-    def _fill_slots(self) -> None:
-        while self._is_running:
-            taken = self._slots.take()
-            if taken is None:
-                return
-            origin, (lane, generation) = taken
-            self._spawn(self._send(origin, lane, generation))
+    async def _rearm(self, key: OwnerKey) -> None:
+        await self._gates.rearm(key)
+        self._look_after_gates()
 
-    async def _send(self, origin: Origin, lane: Lane, generation: int) -> None:
-        timed_out = False
-        try:
-            if self._holds(lane, generation) and lane.current is not None:
-                timed_out = await self._send_current(lane, lane.fence, lane.current)
-            else:
-                self._start_over(lane)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must go on later
-            self._failed(lane, generation, error)
-        finally:
-            self._slots.done(origin, timed_out=timed_out)
-            self._fill_slots()
+    def _moved(self, key: OwnerKey, gate: Gate) -> None:
+        """A result has told of a gate: what is remembered of its owner may be out of date."""
+        self._owners.drop(*key)
+        self._gates.note(gate.timer_at)
+        self._look_after_gates()
 
-    async def _send_current(self, lane: Lane, fence: int, delivery: Pending) -> bool:
-        if lane.lease_until < self._clock.now_ms() + self._pace.margin_ms:
-            # It waited so long for a slot that another node may be about to take the lane over.
-            self._prolong(lane)
-            self._back_off(lane, _SHORT_BACK_OFF_MS)
-            return False
-        lane.state = State.SENDING
-        owner = self._owners.known(lane.key[0], lane.key[1]) or await self._owners.find(lane.key[0], lane.key[1])
-        endpoint = endpoint_for(owner, delivery.event_key)
-        if owner is None or isinstance(endpoint, Reason):
-            self._cancel(lane, fence, delivery, endpoint if isinstance(endpoint, Reason) else Reason.APP_REMOVED)
-            return False
-        attempted = await self._sender.attempt(lane.key[0], owner, endpoint, delivery)
-        self._record(lane, fence, delivery, attempted)
-        return attempted.timed_out
+    def _stepped(self, step: Step) -> None:
+        if step.gate.state is not step.was:
+            self._owners.drop(*step.key)
+        for claimed in step.claimed:
+            self._take_over(claimed, is_probe=step.is_probe)
 
-    def _failed(self, lane: Lane, generation: int, error: Exception) -> None:
-        """The attempt could not be made for a reason of ours: it does not count, the lane tries again soon."""
-        if isinstance(error, AppError):
-            _log.warning("an attempt waits", lane=lane.key, code=error.code)
-        else:
-            _log.error("an attempt failed inside", lane=lane.key, exc_info=error)
-        if self._holds(lane, generation):
-            self._back_off(lane, _BACK_OFF_MS)
-        else:
-            self._start_over(lane)
-
-    def _start_over(self, lane: Lane) -> None:
-        """The lane changed hands while something was under way: forget the delivery, look again if it is ours."""
-        lane.end_current()
-        self._free(lane)
-
-    # Recording
-
-    def _cancel(self, lane: Lane, fence: int, delivery: Pending, reason: Reason) -> None:
-        metrics.CANCELLED.labels(reason.value).inc()
-        self._record(lane, fence, delivery, cancelled=reason)
-
-    def _record(
-        self,
-        lane: Lane,
-        fence: int,
-        delivery: Pending | None,
-        attempted: Attempted | None = None,
-        cancelled: Reason | None = None,
-    ) -> None:
-        lane.state = State.RECORDING
-        now = self._clock.now_ms()
-        wake_at = now + self._pace.lease_ms
-        again_at = None if attempted is None else attempted.verdict.next_attempt_at
-        leaves = again_at is not None and 2 * len(self._lanes) > self._pace.most_lanes
-        if again_at is not None and leaves:
-            wake_at = again_at
-        elif again_at is not None and again_at + self._pace.margin_ms > wake_at:
-            wake_at = again_at + self._pace.lease_ms
-        is_last = again_at is None and not lane.queue and not lane.is_behind
-        self._recorder.put(
-            Result(
-                lane,
-                fence,
-                wake_at,
-                lane.expected if is_last else None,
-                now,
-                delivery,
-                None if attempted is None else attempted.row,
-                None if attempted is None else attempted.verdict.outcome,
-                cancelled,
-                again_at,
-                leaves,
-            )
-        )
+    # What has been recorded
 
     def _recorded(self, result: Result, fate: Fate) -> None:
         lane = result.lane
-        is_renewal = result.delivery is None and result.release_at is None
+        is_renewal = result.is_renewal
+        self._ledger.written(result)
+        if result.gone is not None:
+            self._owners.drop(*result.key[:2])
+        if result.apart_until is not None and fate in {Fate.HELD, Fate.RELEASED}:
+            self._take_apart(result, result.apart_until)
         if is_renewal:
             lane.is_renewing = False
         if self._lanes.get(lane.key) is not lane:
             return
         if lane.fence != result.fence:  # it changed hands, and is ours anew
             if not is_renewal:
-                self._start_over(lane)
+                self._sending.start_over(lane)
         elif fate is Fate.LOST:
             metrics.LOST_LANES.inc()
             self._drop(lane)
         elif is_renewal:
             lane.lease_until = max(lane.lease_until, result.wake_at)
-        elif fate is Fate.RELEASED or result.leaves:
+        elif fate is Fate.RELEASED or fate is Fate.PARKED or result.leaves:
             self._drop(lane)
         else:
             lane.lease_until = result.wake_at
             self._go_on(lane, result)
 
+    def _take_apart(self, result: Result, until: int) -> None:
+        """Hold the lane that a delivery has for itself now, unless it was left to whoever comes."""
+        if result.delivery is None or until == result.next_attempt_at:
+            return
+        key = lanes.own_lane(result.key, result.delivery.id)
+        if self._is_running:
+            self._take_over(Claimed(key, 1, until))
+        else:
+            self._left.append(lanes.Settle(key, 1, self._clock.now_ms(), None))
+
     def _go_on(self, lane: Lane, result: Result) -> None:
-        if result.next_attempt_at is not None and lane.current is not None:
+        if result.held_until is not None:
+            # Its gate is not closed any more, or its owner has given up its retention: it is tried again.
+            self._owners.drop(*result.key[:2])
+            if result.attempt is not None and lane.current is not None:
+                soon = result.at + _BACK_OFF_MS
+                lane.current = replace(lane.current, attempts=lane.current.attempts + 1, not_before=soon)
+        elif result.next_attempt_at is not None and result.apart_until is None and lane.current is not None:
             lane.current = replace(lane.current, attempts=lane.current.attempts + 1, not_before=result.next_attempt_at)
         else:
             lane.end_current()
             if lane.expected == result.release_at:
                 lane.is_behind = True  # not released: somebody published to it on another node
-        self._free(lane)
-
-    # In the background
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            try:
-                self.renew_leases()
-                while await self.sweep_once() == _LANES_A_SWEEP:
-                    pass
-            except DatabaseUnavailable as error:
-                _log.warning("the sweep waits for the database", reason=error.detail.get("reason"))
-            except Exception:  # noqa: BLE001 - the sweep must go on
-                _log.exception("the sweep failed")
-            await asyncio.sleep(self._pace.sweep_seconds)
-
-    async def _wake_for_ever(self) -> None:
-        while True:
-            self.wake_due()
-            await self._alarms.wait()
+        self.free(lane)

@@ -1,13 +1,15 @@
 """A lane in memory: what is known of its pending deliveries, and what is being done about the first of them."""
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from switchbay.kit.record import Record
 from switchbay.webhooks.domain import Pending
 from switchbay.webhooks.store.lanes import LaneKey
 
 WINDOW = 32
+DoorKey = tuple[str, str, str]
+"""An address of an owner: account, owner, URL."""
 
 
 class State(Enum):
@@ -24,8 +26,7 @@ class State(Enum):
     """Waits for a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
+class Handoff(Record, frozen=True):
     """What a committed publish tells the dispatcher of its own node about one lane."""
 
     key: LaneKey
@@ -55,17 +56,22 @@ class Lane:
 
     ``current`` is the delivery being made; ``queue`` what follows it without a gap, up to ``expected`` (exclusive).
     ``is_behind`` says that the database has more than memory. ``generation`` changes when what is known is void.
-    ``is_renewing`` says that a longer lease has been asked for.
+    ``is_renewing`` says that a longer lease has been asked for, ``is_probe`` that its next attempt is the one by which
+    a closed gate may open; ``door`` is the breaker whose one attempt it makes, ``has_leave`` that its endpoint's rate
+    has been counted for it.
     """
 
     __slots__ = (
         "_memory",
         "current",
+        "door",
         "expected",
         "fence",
         "generation",
+        "has_leave",
         "highest",
         "is_behind",
+        "is_probe",
         "is_renewing",
         "key",
         "lease_until",
@@ -81,6 +87,9 @@ class Lane:
         self.highest = -1
         self.is_behind = False
         self.is_renewing = False
+        self.is_probe = False
+        self.has_leave = False
+        self.door: DoorKey | None = None
         self.generation = 0
         self.current: Pending | None = None
         self.queue: deque[Pending] = deque()
@@ -107,6 +116,8 @@ class Lane:
         self.expected = expected
         self.highest = -1
         self.is_behind = is_behind
+        self.is_probe = False
+        self.has_leave = False
         self.generation += 1
         self._clear_queue()
 

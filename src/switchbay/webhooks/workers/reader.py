@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from switchbay.infra.db import Database, DatabaseUnavailable, Tx, Work
+from switchbay.infra.db import Database, DatabaseUnavailable, Work
 from switchbay.webhooks.domain import Pending
-from switchbay.webhooks.store import deliveries, lanes
+from switchbay.webhooks.store.windows import windows
 from switchbay.webhooks.workers.lane import WINDOW, Lane, Memory
 
 _LANES_A_READ = 64
@@ -57,13 +57,7 @@ class Reader:
         most = WINDOW if self._memory.has_room else 1
         wanted = [(lane.key, lane.expected) for lane, _ in batch]
 
-        async def work(tx: Tx) -> list[_Read]:
-            return [
-                (await deliveries.window(tx, key, from_position=start, most=most), await lanes.next_position(tx, key))
-                for key, start in wanted
-            ]
-
-        found = await self._fetch(work, len(batch))
+        found = await self._fetch(lambda tx: windows(tx, wanted, most=most), len(batch))
         for (lane, generation), (window, next_position) in zip(batch, found, strict=True):
             if lane.generation == generation:  # else it changed hands meanwhile, and what was read is void
                 lane.read(window, next_position, most=most)

@@ -1,11 +1,14 @@
-"""Who may send next: a bound on requests under way, shared fairly among origins.
+"""Who may send next: a bound on requests under way, shared fairly among origins, and in these among installations.
 
-Origins take turns. Each has its own bound that grows while its requests come back and is halved when one times out, so
+Origins take turns, and so do the owners of what waits for one: one installation's backlog does not delay another's.
+Each origin has its own bound that grows while its requests come back and is halved when one times out, so
 a black hole soon holds one slot and the others do not notice it.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Generic, TypeVar
+
+from switchbay.webhooks.store.lanes import OwnerKey
 
 T = TypeVar("T")
 Origin = tuple[str, str, int]
@@ -20,8 +23,25 @@ class _Queue(Generic[T]):
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self.in_flight = 0
-        self.waiting: deque[T] = deque()
+        self.waiting: OrderedDict[OwnerKey, deque[T]] = OrderedDict()
         self.is_listed = False
+
+    def add(self, owner: OwnerKey, item: T) -> None:
+        items = self.waiting.get(owner)
+        if items is None:
+            self.waiting[owner] = deque((item,))
+        else:
+            items.append(item)
+
+    def next(self) -> T:
+        owner = next(iter(self.waiting))
+        items = self.waiting[owner]
+        item = items.popleft()
+        if items:
+            self.waiting.move_to_end(owner)
+        else:
+            del self.waiting[owner]
+        return item
 
 
 class Slots(Generic[T]):
@@ -44,13 +64,13 @@ class Slots(Generic[T]):
         queue = self._queues.get(origin)
         return min(_FIRST_BOUND, self._most_of_one) if queue is None else queue.bound
 
-    def offer(self, origin: Origin, item: T) -> None:
-        """Let an item wait for its turn."""
+    def offer(self, origin: Origin, owner: OwnerKey, item: T) -> None:
+        """Let an item of an owner wait for its turn."""
         queue = self._queues.get(origin)
         if queue is None:
             self._forget_idle()
             queue = self._queues[origin] = _Queue(min(_FIRST_BOUND, self._most_of_one))
-        queue.waiting.append(item)
+        queue.add(owner, item)
         self._list(origin, queue)
 
     def take(self) -> tuple[Origin, T] | None:
@@ -59,7 +79,7 @@ class Slots(Generic[T]):
             return None
         origin, queue = self._turns.popleft()
         queue.is_listed = False
-        item = queue.waiting.popleft()
+        item = queue.next()
         queue.in_flight += 1
         self._busy += 1
         self._list(origin, queue)

@@ -101,6 +101,19 @@ def show(
             *([f"ends {when(end)}"] if end else []),
         ]
         typer.echo(plain(f"secret {secret.get('secret_id')} ({secret.get('name')}): {', '.join(facts)}"))
+    webhooks = mapping(health.get("webhooks"))
+    if webhooks.get("state") not in {None, "up"}:
+        again = webhooks.get("next_attempt_at")
+        facts = [f"{webhooks.get('state')} since {when(webhooks.get('since'))}"]
+        typer.echo(plain(f"webhooks {', '.join([*facts, *([f'tried again {when(again)}'] if again else [])])}"))
+    if reason := mapping(health.get("conversations")).get("reason"):
+        typer.echo(plain(f"conversations: {reason}"))
+    for disabled in objects(webhooks.get("disabled")):
+        since = when(disabled.get("since"))
+        typer.echo(plain(f"webhook {disabled.get('event')}: disabled since {since}, {disabled.get('reason')}"))
+    for ending in objects(webhooks.get("client_certificates")):
+        verb = "ended" if ending.get("state") == "ended" else "ends"
+        typer.echo(plain(f"client certificate of {ending.get('event')}: {verb} {when(ending.get('not_after'))}"))
     for finding in [*objects(health.get("findings")), *objects(mapping(health.get("logo")).get("findings"))]:
         typer.echo(plain(f"{finding.get('severity')} {finding.get('code')} {finding.get('message')}"))
 

@@ -41,7 +41,7 @@ class Retaining:
         if await self._db.write(lambda tx: self._add_part(tx, now)):
             return True
         for table in (DELIVERIES, ATTEMPTS):
-            for name in await self._db.read(lambda tx, table=table: self._droppable(tx, table, now)):  # type: ignore[misc]  # bound early
+            for name in await self._droppable(table, now):
                 if await self._drop(table, name):
                     return True
         return False
@@ -59,12 +59,15 @@ class Retaining:
                 return True
         return False
 
-    async def _droppable(self, tx: Tx, table: str, now: int) -> list[str]:
-        found = await store.parts(tx, table)
-        over = outdated(found, now, self._keep_ms)
-        # Attempts stay as long as their deliveries do.
-        kept: Parts = {} if table == DELIVERIES else await store.parts(tx, DELIVERIES)
-        return [found[span] for span in over if span not in kept]
+    async def _droppable(self, table: str, now: int) -> list[str]:
+        async def work(tx: Tx) -> list[str]:
+            found = await store.parts(tx, table)
+            over = outdated(found, now, self._keep_ms)
+            # Attempts stay as long as their deliveries do.
+            kept: Parts = {} if table == DELIVERIES else await store.parts(tx, DELIVERIES)
+            return [found[span] for span in over if span not in kept]
+
+        return await self._db.read(work)
 
     async def _drop(self, table: str, name: str) -> bool:
         async def work(tx: Tx) -> bool:

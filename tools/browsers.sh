@@ -17,7 +17,7 @@ find_chromium() {
 
 .venv/bin/python -c 'import playwright' 2>/dev/null || {
     say "installing Playwright, which drives the browser"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-browser.lock
 }
 find_chromium || {
     command -v apt-get >/dev/null 2>&1 || fail "$missing"

@@ -41,7 +41,10 @@ fi
     "$python" -m venv "$venv"
 }
 say "installing the locked dependencies (about a minute the first time)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+# The lock names everything, so nothing is resolved: pip would look for versions newer than the locked ones where a package
+# asks for another with an extra, and refuse those.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+"$venv/bin/python" -m pip check --quiet --disable-pip-version-check || fail "The lock file does not hold what its packages need; run make lock."
 touch "$venv/.ready"
 say "ready"

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from switchbay.messaging.domain import (
     Accepted,
+    AddParticipant,
     AgentCaller,
     Audience,
     Caller,
@@ -17,14 +18,13 @@ from switchbay.messaging.domain import (
     Dialog,
     Event,
     EventKind,
-    Join,
-    Leave,
     Open,
     Participant,
     Publish,
     Published,
     Reason,
     Refused,
+    RemoveParticipant,
     Role,
     Step,
     decide,
@@ -37,13 +37,15 @@ ID = "7f0c6d1e-5a52-4f0e-9c0d-2b1f6f3a9e10"
 SURVEY = "0b6f3c1d-7a52-4b0e-8d3e-3e1f0a9b5c77"
 CONSUMER = ConsumerCaller("app", "consumer")
 AGENT = AgentCaller("agent")
+JOIN = AddParticipant("agent", Role.ASSIGNED_AGENT)
+LEAVE = RemoveParticipant("agent")
 CALLERS: list[Caller] = [
     CONSUMER,
     ConsumerCaller("other-app", "consumer"),
     ConsumerCaller("app", "other-consumer"),
     AGENT,
     AgentCaller("other-agent"),
-    AgentCaller("admin", may_close_any=True),
+    AgentCaller("admin", may_manage=True),
 ]
 
 
@@ -81,8 +83,8 @@ steps = st.one_of(
     ),
     st.just(CloseConversation()),
     st.builds(CloseDialog, st.sampled_from([ID, SURVEY])),
-    st.just(Join()),
-    st.just(Leave()),
+    st.just(AddParticipant("agent", Role.ASSIGNED_AGENT)),
+    st.just(RemoveParticipant("agent")),
 )
 requests = st.tuples(
     st.sampled_from(CALLERS), st.lists(steps, min_size=1, max_size=3).map(tuple), st.integers(-5_000, 60_000)
@@ -184,19 +186,22 @@ def test_a_dialog_that_is_closed_keeps_who_closed_it() -> None:
     state = conversation()
     survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants, START, START)
     state = take(replace(state, dialogs=(state.main, survey)), CONSUMER, CloseDialog(ID, "done"))
-    state = take(state, AgentCaller("admin", may_close_any=True), CloseConversation(), now=START + 5)
+    state = take(state, AgentCaller("admin", may_manage=True), CloseConversation(), now=START + 5)
     assert [(one.closed_by, one.ended_at) for one in state.dialogs] == [("CONSUMER", START), ("AGENT", START + 5)]
 
 
 def test_consumers_do_not_join() -> None:
-    assert reason(conversation(), CONSUMER, Join()) is Reason.PARTICIPANT_MISSING
-    assert reason(conversation(), CONSUMER, Leave()) is Reason.PARTICIPANT_MISSING
+    assert reason(conversation(), CONSUMER, JOIN) is Reason.PARTICIPANT_MISSING
+    assert reason(conversation(), CONSUMER, LEAVE) is Reason.PARTICIPANT_MISSING
 
 
 def test_nobody_joins_or_leaves_while_only_the_survey_runs() -> None:
-    state = take(conversation(), AGENT, Join())
+    state = take(conversation(), AGENT, JOIN)
     survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants[:1], START, START)
     state = take(replace(state, dialogs=(state.main, survey)), CONSUMER, CloseDialog(ID))
-    assert reason(state, AgentCaller("other-agent"), Join()) is Reason.DIALOG_CLOSED
-    assert reason(state, AGENT, Leave()) is Reason.DIALOG_CLOSED
+    assert (
+        reason(state, AgentCaller("other-agent"), AddParticipant("other-agent", Role.ASSIGNED_AGENT))
+        is Reason.DIALOG_CLOSED
+    )
+    assert reason(state, AGENT, LEAVE) is Reason.DIALOG_CLOSED
     assert reason(state, AGENT, publish(dialog=SURVEY)) is Reason.PARTICIPANT_MISSING

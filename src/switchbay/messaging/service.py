@@ -15,7 +15,7 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError
 from switchbay.messaging import store, workers
-from switchbay.messaging.commit import Outcome, run_batch
+from switchbay.messaging.commit import Announce, Happening, Outcome, run_batch
 from switchbay.messaging.domain import Command, Consumer, Conversation, Reason, StoredEvent
 from switchbay.messaging.domain.state import OpenOrClose
 from switchbay.messaging.errors import messaging_disabled, refusal
@@ -79,6 +79,7 @@ class Messaging:
             in_flight=1 if db.engine == "sqlite" else _BATCHES_IN_FLIGHT,
             waiting=_WAITING,
         )
+        self._listeners: list[Announce] = []
         self._purging: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -128,7 +129,16 @@ class Messaging:
 
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | AppError]:
         now = self._clock.now_ms()
-        return await self._db.write(partial(run_batch, commands=commands, now=now, publish=self._webhooks.publish))
+        work = partial(run_batch, commands=commands, now=now, publish=self._webhooks.publish, announce=self._announce)
+        return await self._db.write(work)
+
+    def listen(self, listener: Announce) -> None:
+        """Have ``listener`` called on the event loop with what has happened on this node, once it is durable."""
+        self._listeners.append(listener)
+
+    def _announce(self, happenings: Sequence[Happening]) -> None:
+        for listener in self._listeners:
+            listener(happenings)
 
     # Reading
 

@@ -1,11 +1,23 @@
 """The rules of conversations: frozen values and pure decisions. No I/O, no clock, no randomness, no async."""
 
-from switchbay.messaging.domain.decide import Accepted, Decision, decide
-from switchbay.messaging.domain.emitted import Changed, Emitted, Published, StoredEvent
+from switchbay.messaging.domain.decide import decide, may_know
+from switchbay.messaging.domain.decision import Accepted, Decision
+from switchbay.messaging.domain.emitted import Changed, Emitted, Move, MoveKind, Published, StoredEvent
 from switchbay.messaging.domain.profiles import Consumer
 from switchbay.messaging.domain.refusals import Reason, Refused
-from switchbay.messaging.domain.state import Conversation, Dialog, Participant, Role
+from switchbay.messaging.domain.state import (
+    Conversation,
+    Csat,
+    Delay,
+    Dialog,
+    DialogKind,
+    Facts,
+    OpenOrClose,
+    Participant,
+    Role,
+)
 from switchbay.messaging.domain.steps import (
+    AddParticipant,
     AgentCaller,
     Audience,
     Caller,
@@ -13,19 +25,29 @@ from switchbay.messaging.domain.steps import (
     CloseDialog,
     Command,
     ConsumerCaller,
+    DescribeDialog,
     Event,
     EventKind,
     IdempotencyKey,
-    Join,
-    Leave,
     Open,
+    OpenDialog,
     Publish,
+    Rate,
+    RemoveParticipant,
+    SetFact,
+    SetSkill,
+    SetTtr,
     Step,
     StoredOutcome,
+    SuggestAgent,
+    Survey,
+    SystemCaller,
+    WithdrawSuggestion,
 )
 
 __all__ = [
     "Accepted",
+    "AddParticipant",
     "AgentCaller",
     "Audience",
     "Caller",
@@ -36,23 +58,40 @@ __all__ = [
     "Consumer",
     "ConsumerCaller",
     "Conversation",
+    "Csat",
     "Decision",
+    "Delay",
+    "DescribeDialog",
     "Dialog",
+    "DialogKind",
     "Emitted",
     "Event",
     "EventKind",
+    "Facts",
     "IdempotencyKey",
-    "Join",
-    "Leave",
+    "Move",
+    "MoveKind",
     "Open",
+    "OpenDialog",
+    "OpenOrClose",
     "Participant",
     "Publish",
     "Published",
+    "Rate",
     "Reason",
     "Refused",
+    "RemoveParticipant",
     "Role",
+    "SetFact",
+    "SetSkill",
+    "SetTtr",
     "Step",
     "StoredEvent",
     "StoredOutcome",
+    "SuggestAgent",
+    "Survey",
+    "SystemCaller",
+    "WithdrawSuggestion",
     "decide",
+    "may_know",
 ]

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
-from switchbay.messaging.domain import Conversation, Dialog
-from switchbay.messaging.domain.state import OpenOrClose
+from switchbay.messaging.domain import Conversation, Dialog, Facts, OpenOrClose
+from switchbay.messaging.domain.state import NO_FACTS
 from switchbay.messaging.store.keys import Key
 from switchbay.messaging.tables import conversations
 
 _encode: Final = msgspec.json.Encoder().encode
 _dialogs: Final = msgspec.json.Decoder(tuple[Dialog, ...])
+_facts: Final = msgspec.json.Decoder(Facts)
 
 
 @lru_cache(maxsize=64)
@@ -52,12 +53,15 @@ def _conversation(row: Row) -> Conversation:
         ttr_type=row["ttr_type"],
         ttr_seconds=row["ttr_seconds"],
         effective_ttr=row["effective_ttr"],
+        skill_id=row["skill_id"],
         opening=row["opening"],
         dialogs=_dialogs.decode(row["dialogs"]),
         started_at=row["started_at"],
         updated_at=row["updated_at"],
+        revision=row["revision"],
         ended_at=row["ended_at"],
         close_reason=row["close_reason"],
+        facts=NO_FACTS if row["facts"] is None else _facts.decode(row["facts"]),
     )
 
 
@@ -75,8 +79,6 @@ def _fixed(one: Conversation) -> dict[str, Value]:
     return {
         "installation_id": one.installation_id,
         "consumer_id": one.consumer_id,
-        "ttr_type": one.ttr_type,
-        "ttr_seconds": one.ttr_seconds,
         "opening": one.opening,
         "started_at": one.started_at,
     }
@@ -88,11 +90,16 @@ def _changing(one: Conversation) -> dict[str, Value]:
         "conversation_id": one.conversation_id,
         "state": one.state,
         "stage": one.stage,
+        "ttr_type": one.ttr_type,
+        "ttr_seconds": one.ttr_seconds,
+        "skill_id": one.skill_id,
         "effective_ttr": one.effective_ttr,
         "dialogs": _encode(one.dialogs).decode(),
         "updated_at": one.updated_at,
+        "revision": one.revision,
         "ended_at": one.ended_at,
         "close_reason": one.close_reason,
+        "facts": None if one.facts == NO_FACTS else _encode(one.facts).decode(),
     }
 
 

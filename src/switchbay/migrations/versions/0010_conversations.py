@@ -26,6 +26,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("stage = 'OPEN'"),
         postgresql_where=sa.text("stage = 'OPEN'"),
     )
+    op.add_column("accounts", sa.Column("survey_app", sa.Text, nullable=False, server_default=""))
+    op.add_column("accounts", sa.Column("survey_seconds", sa.Integer, nullable=False, server_default="3600"))
+    op.add_column("accounts", sa.Column("auto_close_seconds", sa.Integer, nullable=False, server_default="0"))
     participants = _create_participants()
     _create_moves()
     queue = _create_queue()

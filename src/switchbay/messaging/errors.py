@@ -11,6 +11,7 @@ from typing import Final
 
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.domain import Reason
+from switchbay.messaging.routing.domain.answers import RingRefusal
 
 ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "parameter_missing": (40001, "Missing parameter"),
@@ -28,6 +29,7 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "agent_unknown": (40013, "Unknown agent"),
     "change_not_allowed": (40014, "Change is not allowed"),
     "event_not_allowed": (40015, "Event is not allowed"),
+    "ring_ended": (40016, "Ring has ended"),
     "app_token_invalid": (40102, "Invalid AppJWT"),
     "consumer_token_invalid": (40103, "Invalid ConsumerJWS"),
     "consumer_token_missing": (40104, "ConsumerJWS is missing"),
@@ -37,9 +39,11 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "messaging_disabled": (40303, "Messaging is off"),
     "role_not_allowed": (40304, "Role is not allowed"),
     "reader_only": (40305, "Readers only read"),
+    "ring_foreign": (40306, "Ring of another agent"),
     "account_unknown": (40401, "Unknown account"),
     "conversation_unknown": (40402, "Unknown conversation"),
     "dialog_unknown": (40403, "Unknown dialog"),
+    "ring_unknown": (40404, "Unknown ring"),
     "conversation_closed": (40901, "Conversation is closed"),
     "dialog_closed": (40902, "Dialog is closed"),
     "conversation_taken": (40903, "Conversation has an assigned agent"),
@@ -94,6 +98,20 @@ _REFUSALS: Final[Mapping[Reason, Callable[[], AppError]]] = {
 def refusal(reason: Reason) -> AppError:
     """The error for what the rules of conversations refuse."""
     return _REFUSALS[reason]()
+
+
+_RING_REFUSALS: Final[Mapping[RingRefusal, Callable[[], AppError]]] = {
+    RingRefusal.UNKNOWN: partial(AppError, Kind.NOT_FOUND, "ring_unknown", "There is no such ring."),
+    RingRefusal.FOREIGN: partial(AppError, Kind.FORBIDDEN, "ring_foreign", "The ring is another agent's."),
+    RingRefusal.ENDED: partial(
+        AppError, Kind.INVALID, "ring_ended", "The ring waits for an answer no more: it has ended or was overtaken."
+    ),
+}
+
+
+def ring_refusal(reason: RingRefusal) -> AppError:
+    """The error for an answer to a ring that is refused."""
+    return _RING_REFUSALS[reason]()
 
 
 def error_number(error: AppError) -> tuple[int, str]:

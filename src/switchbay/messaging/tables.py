@@ -160,7 +160,7 @@ skills: Final = sa.Table(
     sa.UniqueConstraint("account_id", "name_key"),
 )
 
-# Agents who have had a socket, or for whom something was set. Without a socket they count as gone from ``leaves_at`` on.
+# Agents who have had a socket, or for whom something was set. Without a socket they count as gone from ``leaves_at``.
 agents: Final = sa.Table(
     "messaging_agents",
     metadata,

@@ -26,7 +26,7 @@ from switchbay.messaging.routing.domain.matching import (
     Waiting,
     match,
 )
-from switchbay.messaging.routing.domain.rings import Answer, Ring, RingAnswer, RingState, ring_id
+from switchbay.messaging.routing.domain.rings import Answer, Ring, RingAnswer, RingState, next_ring_id, ring_id
 from switchbay.messaging.routing.domain.suggestions import Suggestion, judge_suggestion
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "changes_of",
     "judge_suggestion",
     "match",
+    "next_ring_id",
     "ring_id",
     "state_change_of",
     "task_of",

@@ -57,3 +57,9 @@ class RingAnswer(Record, frozen=True):
 def ring_id(conversation_id: str, account_id: str, created_at: int) -> str:
     """The id of a ring: conversation, account and time, as existing servers make it."""
     return f"{conversation_id}_{account_id}_{created_at}"
+
+
+def next_ring_id(ring: Ring) -> str:
+    """The id of a ring whose own is taken: as if it were a millisecond later."""
+    at = int(ring.ring_id.rpartition("_")[2]) + 1
+    return ring_id(ring.conversation_id, ring.account_id, at)

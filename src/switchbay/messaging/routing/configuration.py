@@ -45,6 +45,14 @@ class AgentView(Record, frozen=True):
     skill_ids: tuple[str, ...]
 
 
+class QueuePage(Record, frozen=True):
+    """How many conversations wait in all, when that was (epoch milliseconds), and some of them."""
+
+    waiting: int
+    read_at: int
+    items: tuple[Queued, ...]
+
+
 class Configuration:
     """The use cases. ``wake`` is called with an account in which more may be offered than before."""
 
@@ -203,12 +211,13 @@ class Configuration:
             await agent_store.set_skills_of(tx, account_id, user_pid, wanted)
             detail["skills"] = {"from": [*sorted(before, key=int)], "to": [*sorted(wanted, key=int)]}
 
-    async def list_queue(self, account_id: str, after: tuple[int, str], most: int) -> tuple[int, list[Queued]]:
-        """How many conversations wait, and a page of them, the next one first."""
+    async def list_queue(self, account_id: str, after: tuple[int, str], most: int) -> QueuePage:
+        """A page of what waits, the next one first, those ``after`` a weight and id."""
+        now = self._clock.now_ms()
 
-        async def read(tx: Tx) -> tuple[int, list[Queued]]:
+        async def read(tx: Tx) -> QueuePage:
             page = await waiting_store.list_queue(tx, account_id, after, most)
-            return await waiting_store.count_queue(tx, account_id), page
+            return QueuePage(await waiting_store.count_queue(tx, account_id), now, tuple(page))
 
         return await self._db.read(read)
 

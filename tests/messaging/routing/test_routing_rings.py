@@ -309,3 +309,24 @@ async def test_who_is_not_online_is_not_rung_and_loses_what_rings(routed: Routin
     await routed.node.routing.set_agent_state(ACCOUNT, ANN, "BACK_SOON")
     assert await routed.rung() == {}
     assert routed.node.states(ANN)[-2:] == [("UPSERT", "CANCELLED"), ("DELETE", "CANCELLED")]
+
+
+@pytest.mark.parametrize("answer", ["EXPIRED", "WAITING", "accepted", ""])
+async def test_a_ring_takes_two_answers_only(routed: RoutingStage, answer: str) -> None:
+    conversation = await routed.open()
+    await routed.node.come(ANN)
+    with pytest.raises(AppError) as caught:
+        await routed.node.routing.answer_ring(ACCOUNT, ANN, await routed.node.ring(ANN), answer)
+    assert caught.value.code == "ring_answer_invalid"
+    assert await routed.rung() == {ANN: [conversation]}
+
+
+@pytest.mark.parametrize(
+    ("availability", "channels"), [("online", ["MESSAGING"]), ("", []), ("AWAY", ["x" * 65]), ("AWAY", ["x"] * 17)]
+)
+async def test_a_state_that_is_none_is_refused(routed: RoutingStage, availability: str, channels: list[str]) -> None:
+    await routed.node.come(ANN)
+    with pytest.raises(AppError) as caught:
+        await routed.node.routing.set_agent_state(ACCOUNT, ANN, availability, channels)
+    assert caught.value.code == "agent_state_invalid"
+    assert (await routed.node.routing.agent_state(ACCOUNT, ANN)).availability == "ONLINE"

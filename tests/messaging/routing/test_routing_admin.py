@@ -228,7 +228,7 @@ async def test_the_queue_shows_what_waits_the_next_one_first(door: Door) -> None
     later, first = await door.open("1"), await door.open("77", ttr_seconds=60)
     now = door.stage.clock.now_ms()
     door.stage.clock.advance(ms=500)
-    rest = {"consumer_id": CONSUMER, "suggested_to": None, "rings_at": None}
+    rest = {"suggested_to": None, "rings_at": None}
     shown = [
         rest
         | {"conversation_id": first, "skill_id": "77", "skill": None}

@@ -57,7 +57,7 @@ _ASSIGNED_AT_ONCE: Final = 500
 _RING_ID: Final = re.compile(r"[!-~]{1,128}")
 _MOST_CHANNELS: Final = 16
 _LONGEST_CHANNEL: Final = 64
-_KEPT_MS: Final = 86_400_000
+_KEPT_MS: Final = 3_600_000  # few: SQLite reads past the ended rings of an account to those that wait
 _PURGE_SECONDS: Final = 60.0
 _SERVER_FAILS: Final = 500
 _log = structlog.get_logger("routing")
@@ -110,9 +110,9 @@ class Routing:
         messaging.listen(self._happened)
 
     async def start(self) -> None:
-        """Begin to route, to give signs of life, and to forget rings of the day before."""
+        """Begin to route, to give signs of life, and to forget rings that ended long ago."""
         self._routers.start()
-        for every, work in ((self._lease_seconds / 3, self.renew), (_PURGE_SECONDS, self._purge)):
+        for every, work in ((self._lease_seconds / 3, self.renew), (_PURGE_SECONDS, self.purge_once)):
             self._tasks.append(asyncio.create_task(_repeat(every, work), name="routing-upkeep"))
 
     async def stop(self) -> None:
@@ -225,7 +225,8 @@ class Routing:
     async def answer_ring(self, account_id: str, user_pid: str, ring_id: str, answer: Answer | str) -> None:
         """Accept a ring, and so become the assigned agent, or reject it.
 
-        Raises ``ring_answer_invalid``, ``ring_unknown``, ``ring_foreign``, and ``ring_ended`` when it or its conversation waits no more.
+        Raises ``ring_answer_invalid``, ``ring_unknown``, ``ring_foreign``,
+        and ``ring_ended`` when it or its conversation waits no more.
         """
         if answer not in {"ACCEPTED", "REJECTED"}:
             raise errors.ring_answer_invalid()
@@ -335,8 +336,9 @@ class Routing:
             return False
         return True
 
-    async def _purge(self) -> None:
-        before = self._clock.now_ms() - _KEPT_MS
+    async def purge_once(self) -> None:
+        """Forget the rings that ended long ago. The background work does it too."""
+        before = self._clock.now_ms() - max(_KEPT_MS, self._rules.pause_ms)
         while await self._db.write(lambda tx: ring_store.purge_rings(tx, before)) >= ring_store.PURGED_AT_ONCE:
             pass
 

@@ -12,9 +12,11 @@ from switchbay.kit.errors import AppError
 from switchbay.messaging.domain import (
     AddParticipant,
     CloseConversation,
+    CloseDialog,
     RemoveParticipant,
     SetSkill,
     SuggestAgent,
+    Survey,
 )
 from switchbay.messaging.domain import Role as Part
 from switchbay.messaging.routing.configuration import AgentChange
@@ -189,6 +191,19 @@ async def test_nobody_gets_more_than_their_capacity(routed: RoutingStage) -> Non
     done = [one for one in conversations if await routed.assigned(one) == ANN]
     await routed.take(done[0], CloseConversation())
     assert {pid: len(found) for pid, found in (await routed.rung()).items()} == {ANN: 1, BEN: 2}
+
+
+async def test_a_survey_after_a_conversation_takes_no_room(routed: RoutingStage) -> None:
+    routed.book.account = replace(routed.book.account, agent_capacity=1)
+    first = await routed.open()
+    await routed.node.come(ANN)
+    await routed.node.accept(ANN)
+    second = await routed.open()
+    assert await routed.rung() == {}
+    survey = Survey(routed.node.messaging.new_conversation_id(), "bot")
+    await routed.take(first, CloseDialog(first, survey=survey))
+    assert (await routed.get(first)).stage == "OPEN"
+    assert await routed.rung() == {ANN: [second]}
 
 
 async def test_an_agent_may_have_a_capacity_and_skills_of_their_own(routed: RoutingStage) -> None:

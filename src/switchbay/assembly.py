@@ -29,7 +29,9 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging import samples_admin
-from switchbay.messaging.public import Limits, Messaging
+from switchbay.messaging.files import admin as files_admin
+from switchbay.messaging.files import routes as files_routes
+from switchbay.messaging.public import Files, Limits, Messaging, build_files
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -62,6 +64,7 @@ class Platform:
     apps: Apps
     authorization: AuthorizationServer
     messaging: Messaging
+    files: Files
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -78,7 +81,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms.append(self.messaging)
+            rooms += [self.messaging, self.files]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -152,12 +155,14 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
+    files = build_files(db, clock, randomness, vault, settings)
+    messaging.admit_with(files.admit)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, webhooks)
+        management = _management(accounts, apps, server, messaging, files, webhooks)
         routes = [
             *messaging_routes.routes(
-                messaging, server.oauth
+                messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
             *apps_routes.routes(apps, accounts),
@@ -165,6 +170,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *manifest_routes.routes(options),
+            *files_routes.routes(files),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -175,6 +181,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         apps=apps,
         authorization=server,
         messaging=messaging,
+        files=files,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
@@ -183,7 +190,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
 
 
 def _management(
-    accounts: Accounts, apps: Apps, server: AuthorizationServer, messaging: Messaging, webhooks: Webhooks
+    accounts: Accounts,
+    apps: Apps,
+    server: AuthorizationServer,
+    messaging: Messaging,
+    files: Files,
+    webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
     api = FastAPI(
@@ -203,6 +215,7 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        files_admin.router(files, accounts),
     ):
         api.include_router(router)
     return api

@@ -1,11 +1,11 @@
 """Use cases of the messaging room: requests in, one durable batch, outcomes out."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 
@@ -28,6 +28,9 @@ _BATCHES_IN_FLIGHT: Final = 2  # on PostgreSQL: one waits for the disk while the
 _WAITING: Final = 2_000
 _PURGE_SECONDS: Final = 60.0
 _log = structlog.get_logger("messaging")
+
+
+Admit: TypeAlias = Callable[[Command], Awaitable[Command]]
 
 
 class Publisher(Protocol):
@@ -80,6 +83,7 @@ class Messaging:
             waiting=_WAITING,
         )
         self._listeners: list[Announce] = []
+        self._admissions: list[Admit] = []
         self._purging: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -125,12 +129,18 @@ class Messaging:
         """Do a command; return when its effects and its webhook deliveries are durable. Raises its refusal."""
         if command.open is None and command.steps and not is_conversation_id(command.conversation_id):
             raise refusal(Reason.CONVERSATION_UNKNOWN)
+        for admit in self._admissions:
+            command = await admit(command)
         return await self._batcher.submit(command)
 
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | AppError]:
         now = self._clock.now_ms()
         work = partial(run_batch, commands=commands, now=now, publish=self._webhooks.publish, announce=self._announce)
         return await self._db.write(work)
+
+    def admit_with(self, admit: Admit) -> None:
+        """Have every command pass through ``admit`` before it is done: it may refuse it, or return another one."""
+        self._admissions.append(admit)
 
     def listen(self, listener: Announce) -> None:
         """Have ``listener`` called on the event loop with what has happened on this node, once it is durable."""

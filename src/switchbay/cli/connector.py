@@ -98,7 +98,7 @@ class Connector:
         """The bytes of a file of the consumer's conversations."""
         return self.client.get_bytes(*self._address("ms.GenerateURLForDownloadFile", {"relativePath": relative_path}))
 
-    def _address(self, kind: str, body: JsonValue) -> tuple[str, dict[str, str]]:
+    def _address(self, kind: str, body: dict[str, JsonValue]) -> tuple[str, dict[str, str]]:
         return read_address(
             mapping(self._post("/send", _request("1", kind, body))).get("body"), "relativePath", "queryParams"
         )

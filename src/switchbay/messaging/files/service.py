@@ -100,7 +100,7 @@ class Files:
             try:
                 while await workers.purge_once(self._db, self._objects, self._clock.now_ms()) >= store.PURGED_AT_ONCE:
                     pass
-                await asyncio.to_thread(self._spool.sweep)
+                await asyncio.to_thread(self._spool.sweep, self._clock.now_ms())
             except Exception as error:  # noqa: BLE001 - tidying must not end with one bad moment
                 _log.warning("could not tidy files", reason=str(error))
             await asyncio.sleep(_PURGE_SECONDS)

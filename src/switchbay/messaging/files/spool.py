@@ -6,12 +6,11 @@ No more than a quarter of a megabyte of an upload is ever in memory. What a cras
 import asyncio
 import hashlib
 import os
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from switchbay.messaging.errors import file_empty, file_store_unavailable, file_too_large
 from switchbay.messaging.files.detection import Detector
@@ -19,6 +18,8 @@ from switchbay.messaging.files.domain import FileType
 
 CHUNK_BYTES: Final = 256 * 1024
 _STALE_SECONDS: Final = 3_600
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +46,24 @@ class Spool:
         """
         path = self._folder / name
         try:
-            writer = await asyncio.to_thread(_Writer, path)
+            writer = await _on_disk(_Writer, path)
             try:
                 await _fill(writer, body, most)
-                received = await asyncio.to_thread(writer.finish)
+                received = await _on_disk(writer.finish)
             finally:
-                await asyncio.to_thread(writer.close)
-        except OSError as error:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-            raise file_store_unavailable(str(error)) from error
-        except BaseException:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-            raise
-        try:
+                writer.close()
             yield received
         finally:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
-    def sweep(self) -> int:
-        """Remove what crashes have left behind; return how many files that were."""
+    def sweep(self, now: int) -> int:
+        """Remove what crashes have left behind, an hour before ``now`` (milliseconds); return how many files."""
         removed = 0
         with suppress(FileNotFoundError):
             for path in self._folder.iterdir():
                 with suppress(FileNotFoundError):
-                    if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    if now / 1_000 - path.stat().st_mtime > _STALE_SECONDS:
                         path.unlink()
                         removed += 1
         return removed
@@ -86,11 +79,11 @@ async def _fill(writer: "_Writer", body: AsyncIterator[bytes], most: int) -> Non
         waiting.append(chunk)
         held += len(chunk)
         if held >= CHUNK_BYTES:
-            await asyncio.to_thread(writer.write, b"".join(waiting))
+            await _on_disk(writer.write, b"".join(waiting))
             waiting, held = [], 0
     if not size:
         raise file_empty()
-    await asyncio.to_thread(writer.write, b"".join(waiting))
+    await _on_disk(writer.write, b"".join(waiting))
 
 
 class _Writer:
@@ -118,3 +111,10 @@ class _Writer:
 
     def close(self) -> None:
         self._file.close()
+
+
+async def _on_disk(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    try:
+        return await asyncio.to_thread(function, *arguments, **named)
+    except OSError as error:
+        raise file_store_unavailable(str(error)) from error

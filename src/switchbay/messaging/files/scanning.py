@@ -50,7 +50,7 @@ class Clamd:
                 answer = await self._ask(path)
         except TimeoutError as error:
             raise ScanFailed(f"no answer within {self._seconds:g} s") from error
-        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise ScanFailed(str(error) or type(error).__name__) from error
         name = answer.removeprefix("stream: ")
         if name == "OK":
@@ -65,7 +65,6 @@ class Clamd:
         else:
             reader, writer = await asyncio.open_connection(self._host, self._port, limit=_ANSWER_BYTES)
         try:
-            # A daemon that has seen enough answers and closes before everything is sent: its answer counts.
             with suppress(ConnectionError):
                 await _stream(path, writer)
             answer = await reader.readuntil(b"\0")
@@ -77,16 +76,20 @@ class Clamd:
 
 
 async def _stream(path: Path, writer: asyncio.StreamWriter) -> None:
+    """Send the file, or as much of it as the daemon wants: one that has seen enough answers and closes."""
     writer.write(b"zINSTREAM\0")
     file = await asyncio.to_thread(path.open, "rb")
     try:
         while part := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            if writer.is_closing():
+                return
             writer.write(len(part).to_bytes(4, "big") + part)
             await writer.drain()
     finally:
         file.close()
-    writer.write(bytes(4))
-    await writer.drain()
+    if not writer.is_closing():
+        writer.write(bytes(4))
+        await writer.drain()
 
 
 def _read_address(address: str) -> tuple[str, str, int]:

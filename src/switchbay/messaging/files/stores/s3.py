@@ -5,20 +5,25 @@ Objects carry no type and no metadata: nobody is meant to read them past us.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ClientConfig, S3Config, S3Store
+from obstore.store import S3Store
 
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
 from switchbay.messaging.files.stores import FileDamaged, FileMissing, StoreUnavailable
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, S3Config  # types that are not there at run time
+
+_ADDRESS: Final = re.compile(r"https?://[^\s/@?#]+(?:/[^\s@?#]*)?")
 _CHUNK_BYTES: Final = 256 * 1024
 _PART_BYTES: Final = 5 * 1024 * 1024  # the least that S3 takes as a part of an object
 _PARTS_AT_ONCE: Final = 2
@@ -118,6 +123,8 @@ def _connect(bucket: Bucket) -> S3Store:
         "timeout": timedelta(seconds=_REQUEST_SECONDS),
     }
     try:
+        if bucket.endpoint and not _ADDRESS.fullmatch(bucket.endpoint):
+            raise ValueError("the endpoint is written https://host:port")
         if bucket.ca_file is not None:
             client["root_certificate"] = bucket.ca_file.read_bytes()
         return S3Store(

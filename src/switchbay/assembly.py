@@ -29,7 +29,9 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging import samples_admin
-from switchbay.messaging.public import Limits, Messaging, Routing
+from switchbay.messaging.files import admin as files_admin
+from switchbay.messaging.files import routes as files_routes
+from switchbay.messaging.public import Files, Limits, Messaging, Routing, build_files
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
@@ -64,6 +66,7 @@ class Platform:
     authorization: AuthorizationServer
     messaging: Messaging
     routing: Routing
+    files: Files
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -80,7 +83,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.routing]
+            rooms += [self.messaging, self.routing, self.files]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -164,12 +167,14 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         pause_seconds=settings.ring_pause_seconds,
         grace_seconds=settings.agent_grace_seconds,
     )
+    files = build_files(db, clock, randomness, vault, settings)
+    messaging.admit_with(files.admit)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, routing, webhooks)
+        management = _management(accounts, apps, server, messaging, routing, files, webhooks)
         routes = [
             *messaging_routes.routes(
-                messaging, server.oauth
+                messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
             *apps_routes.routes(apps, accounts),
@@ -177,6 +182,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *manifest_routes.routes(options),
+            *files_routes.routes(files),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -188,6 +194,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         authorization=server,
         messaging=messaging,
         routing=routing,
+        files=files,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
@@ -201,6 +208,7 @@ def _management(
     server: AuthorizationServer,
     messaging: Messaging,
     routing: Routing,
+    files: Files,
     webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
@@ -222,6 +230,7 @@ def _management(
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
         routing_admin.router(routing, accounts),
+        files_admin.router(files, accounts),
     ):
         api.include_router(router)
     return api

@@ -115,6 +115,17 @@ class UserBook(UseCases):
             return None
         return await self._recent_users.find((account_id, int(user_id)))
 
+    async def find_users_by_pid(self, account_id: str, pids: Collection[str]) -> list[User]:
+        """The users with these UUIDs; those that there are not are left out."""
+        found: list[User] = []
+        wanted = sorted(set(pids))
+        if not is_account_id(account_id):
+            return found
+        for start in range(0, len(wanted), _PIDS_AT_ONCE):
+            some = wanted[start : start + _PIDS_AT_ONCE]
+            found += await self._means.db.read(lambda tx, some=some: store.find_by_pids(tx, account_id, some))  # type: ignore[misc]
+        return found
+
     async def find_user_by_login(self, account_id: str, login_name: str) -> User | None:
         """Read the user with this login name, in whatever case it is written."""
         if not is_account_id(account_id):

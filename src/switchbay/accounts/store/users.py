@@ -78,6 +78,19 @@ async def list_users(tx: Tx, account_id: str, after: int, most: int) -> list[Use
     return [_user(row) for row in rows]
 
 
+async def find_by_pids(tx: Tx, account_id: str, pids: Collection[str]) -> list[User]:
+    """Read the users with these UUIDs."""
+    many, params = places("p", set(pids))
+    return [_user(row) for row in await tx.fetch(_by_pids(many), {"account_id": account_id, **params})]
+
+
+@lru_cache(maxsize=16)
+def _by_pids(many: int) -> sa.Select[Any]:
+    return sa.select(users).where(
+        users.c.account_id == sa.bindparam("account_id", required=True), users.c.user_pid.in_(any_of("p", many))
+    )
+
+
 async def has_other_admin(tx: Tx, account_id: str, user_id: int) -> bool:
     """Whether an enabled administrator remains besides this user; lock the account first."""
     rows = await tx.fetch(_ROLES_OF_OTHERS, {"account_id": account_id, "user_id": user_id})

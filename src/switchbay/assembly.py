@@ -29,7 +29,8 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging import samples_admin
-from switchbay.messaging.public import Limits, Messaging
+from switchbay.messaging.public import Limits, Messaging, Routing
+from switchbay.messaging.routing import admin as routing_admin
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -62,6 +63,7 @@ class Platform:
     apps: Apps
     authorization: AuthorizationServer
     messaging: Messaging
+    routing: Routing
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -78,7 +80,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms.append(self.messaging)
+            rooms += [self.messaging, self.routing]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -152,9 +154,19 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
+    routing = Routing(
+        db,
+        clock,
+        randomness,
+        accounts,
+        messaging,
+        ring_seconds=settings.ring_seconds,
+        pause_seconds=settings.ring_pause_seconds,
+        grace_seconds=settings.agent_grace_seconds,
+    )
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, webhooks)
+        management = _management(accounts, apps, server, messaging, routing, webhooks)
         routes = [
             *messaging_routes.routes(
                 messaging, server.oauth
@@ -175,6 +187,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         apps=apps,
         authorization=server,
         messaging=messaging,
+        routing=routing,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
@@ -183,7 +196,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
 
 
 def _management(
-    accounts: Accounts, apps: Apps, server: AuthorizationServer, messaging: Messaging, webhooks: Webhooks
+    accounts: Accounts,
+    apps: Apps,
+    server: AuthorizationServer,
+    messaging: Messaging,
+    routing: Routing,
+    webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
     api = FastAPI(
@@ -203,6 +221,7 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        routing_admin.router(routing, accounts),
     ):
         api.include_router(router)
     return api

@@ -211,6 +211,26 @@ class Messaging:
         """The newest conversations that began ``before`` this start time and id."""
         return await self._db.read(lambda tx: store.list_conversations(tx, account_id, state, before, most))
 
+    async def list_open_conversations(self, account_id: str, *, most: int) -> list[Conversation]:
+        """The newest conversations of an account with an open dialog."""
+        return await self._db.read(lambda tx: store.list_open_of(tx, account_id, most))
+
+    async def list_conversations_of(
+        self, account_id: str, participant_id: str, *, is_open: bool | None = None, most: int
+    ) -> list[Conversation]:
+        """The newest conversations that somebody takes part in; ``is_open``: only those with an open dialog."""
+        return await self._db.read(
+            lambda tx: store.list_conversations_of(tx, account_id, participant_id, is_open=is_open, most=most)
+        )
+
+    async def read_events(
+        self, account_id: str, conversation_id: str, dialog_id: str, since: int, most: int
+    ) -> list[StoredEvent]:
+        """The events of a dialog whose sequence is at least ``since``, in order; none of what there is not."""
+        return await self._db.read(
+            lambda tx: store.list_events(tx, account_id, conversation_id, dialog_id, since, most)
+        )
+
     async def list_events(
         self, account_id: str, conversation_id: str, dialog_id: str | None, *, since: int, most: int
     ) -> list[StoredEvent]:

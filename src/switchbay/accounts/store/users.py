@@ -1,6 +1,9 @@
 """SQL of users. Functions take a transaction and never commit."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,6 +11,7 @@ from switchbay.accounts.domain.people import Role, User, role_names
 from switchbay.accounts.tables import users
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
+from switchbay.infra.db.lists import any_of, places
 
 _ACCOUNT = users.c.account_id == sa.bindparam("account_id", required=True)
 _BY_ID = sa.select(users).where(_ACCOUNT, users.c.user_id == sa.bindparam("user_id", required=True))

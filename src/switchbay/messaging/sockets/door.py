@@ -94,7 +94,7 @@ class AgentDoor:
         self._means = Means(messaging, routing, accounts, self._names, self.hub, clock, randomness.uuid)
         self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        messaging.listen(self.hub.happened)
+        messaging.feed.follow(self.hub.happened, self.hub.has_sockets, self.hub.end_all)
         routing.listen(self.hub.routed)
         accounts.on_session_end(self._sessions_ended)
 

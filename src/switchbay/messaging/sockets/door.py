@@ -118,7 +118,10 @@ class AgentDoor:
             await asyncio.wait(tuple(self._tasks), timeout=5)
 
     async def open(self, upgrade: Upgrade) -> Taker:
-        """Decide about an upgrade. Raises ``session_invalid`` (401), ``role_missing`` (403) and ``socket_limit`` (429)."""
+        """Decide about an upgrade.
+
+        Raises ``session_invalid`` (401), ``role_missing`` (403) and ``socket_limit`` (429).
+        """
         account_id, bearer = upgrade.segments
         principal = await self._accounts.authenticate(account_id, bearer)
         require(principal, Role.AGENT, *MANAGERS)

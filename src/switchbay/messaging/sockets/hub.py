@@ -1,8 +1,8 @@
 """Who is told what on this node: changes of conversations to those who subscribed, events to those who take part.
 
-What happens is told in its order: here right after the commit, from other nodes when their notices have been read. Where
-an event from here would overtake one from another node, that one is read from the database first, so that within a
-dialog every socket gets every event once and in order.
+What happens is told in its order: here right after the commit, from other nodes when their notices have been read.
+Where an event from here would overtake one from another node, that one is read from the database first, so that within
+a dialog every socket gets every event once and in order.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Builds every room and joins them into one application. Nothing imports this but entry points."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness, SystemClock
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
+from switchbay.infra.websocket import SocketLimits, SocketRoute
 from switchbay.kit.secret import Secret
 from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
@@ -33,6 +34,7 @@ from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
 from switchbay.messaging.public import Files, Limits, Messaging, Routing, build_files
 from switchbay.messaging.routing import admin as routing_admin
+from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -67,12 +69,15 @@ class Platform:
     messaging: Messaging
     routing: Routing
     files: Files
+    agents: AgentDoor
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
     directory_app: ASGIApp
     """Only the directory of services, for plain http."""
     egress: Egress
+    sockets: Sequence[SocketRoute] = ()
+    """Where WebSocket connections are opened."""
     _started: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -83,7 +88,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.routing, self.files]
+            rooms += [self.messaging, self.files, self.routing, self.agents]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -166,9 +171,25 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         ring_seconds=settings.ring_seconds,
         pause_seconds=settings.ring_pause_seconds,
         grace_seconds=settings.agent_grace_seconds,
+        publish=messaging.feed.publish,
     )
+    messaging.feed.on_items(routing.announce)
     files = build_files(db, clock, randomness, vault, settings)
     messaging.admit_with(files.admit)
+    agents = AgentDoor(
+        messaging,
+        routing,
+        accounts,
+        files,
+        clock,
+        randomness,
+        SocketLimits(
+            frame_bytes=settings.socket_frame_bytes,
+            queue_bytes=settings.socket_queue_bytes,
+            idle_seconds=settings.socket_idle_seconds,
+        ),
+        most_of_user=settings.sockets_per_user,
+    )
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, routing, files, webhooks)
@@ -195,10 +216,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         messaging=messaging,
         routing=routing,
         files=files,
+        agents=agents,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
+        sockets=[agents.route()] if settings.answers else [],
     )
 
 

@@ -166,6 +166,19 @@ class Settings(BaseSettings):
         default=86_400, ge=60, description="How long an answer to an Idempotency-Key is kept."
     )
 
+    socket_frame_bytes: int = Field(
+        default=1_048_576, ge=1_024, le=16_777_216, description="Largest message over a WebSocket connection."
+    )
+    socket_queue_bytes: int = Field(
+        default=4_194_304,
+        ge=65_536,
+        description="What may wait for a WebSocket peer that does not read.",
+    )
+    socket_idle_seconds: float = Field(
+        default=150, ge=65, description="How long a WebSocket connection may be silent, pings included."
+    )
+    sockets_per_user: int = Field(default=50, ge=1, description="Most WebSocket connections of one user on a node.")
+
     ring_seconds: float = Field(
         default=72, ge=1, le=3_600, description="How long a conversation rings at an agent before it rings at another."
     )

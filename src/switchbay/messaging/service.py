@@ -28,6 +28,7 @@ from switchbay.messaging.domain import (
 )
 from switchbay.messaging.domain.state import OpenOrClose
 from switchbay.messaging.errors import messaging_disabled, refusal
+from switchbay.messaging.feed.feed import Feed
 from switchbay.messaging.samples import Sample, render_sample
 from switchbay.messaging.wire.ids import is_conversation_id
 from switchbay.webhooks.public import Notification
@@ -92,17 +93,22 @@ class Messaging:
             waiting=_WAITING,
         )
         self._listeners: list[Announce] = []
+        self.feed = Feed(db, clock, randomness.uuid())
+        """What happens on all nodes; ``listen`` tells of this one."""
+        self._listeners.append(self.feed.heard)
         self._rings: Rings | None = None
         self._admissions: list[Admit] = []
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin the background work."""
+        await self.feed.start()
         self._tidying = asyncio.create_task(self._tidy_until_stopped(), name="messaging-tidy")
 
     async def stop(self) -> None:
         """Finish the requests that are under way and end the background work."""
         await self._batcher.close()
+        await self.feed.stop()
         if self._tidying is not None:
             self._tidying.cancel()
             with suppress(asyncio.CancelledError):
@@ -173,6 +179,7 @@ class Messaging:
             publish=self._webhooks.publish,
             announce=self._announce,
             rings=self._rings,
+            record=self.feed.record,
         )
         return await self._db.write(work)
 
@@ -220,6 +227,26 @@ class Messaging:
     ) -> list[Conversation]:
         """The newest conversations that began ``before`` this start time and id."""
         return await self._db.read(lambda tx: store.list_conversations(tx, account_id, state, before, most))
+
+    async def list_open_conversations(self, account_id: str, *, most: int) -> list[Conversation]:
+        """The newest conversations of an account with an open dialog."""
+        return await self._db.read(lambda tx: store.list_open_of(tx, account_id, most))
+
+    async def list_conversations_of(
+        self, account_id: str, participant_id: str, *, is_open: bool | None = None, most: int
+    ) -> list[Conversation]:
+        """The newest conversations that somebody takes part in; ``is_open``: only those with an open dialog."""
+        return await self._db.read(
+            lambda tx: store.list_conversations_of(tx, account_id, participant_id, is_open=is_open, most=most)
+        )
+
+    async def read_events(
+        self, account_id: str, conversation_id: str, dialog_id: str, since: int, most: int
+    ) -> list[StoredEvent]:
+        """The events of a dialog whose sequence is at least ``since``, in order; none of what there is not."""
+        return await self._db.read(
+            lambda tx: store.list_events(tx, account_id, conversation_id, dialog_id, since, most)
+        )
 
     async def list_events(
         self, account_id: str, conversation_id: str, dialog_id: str | None, *, since: int, most: int

@@ -161,9 +161,13 @@ class Stage:
     def usage(self) -> tuple[float, float]:
         """CPU seconds and resident megabytes of the server so far."""
         assert self.server is not None
-        process = psutil.Process(self.server.pid)
-        times = process.cpu_times()
-        return times.user + times.system, process.memory_info().rss / 1e6
+        first = psutil.Process(self.server.pid)
+        cpu = memory = 0.0
+        for process in (first, *first.children()):
+            times = process.cpu_times()
+            cpu += times.user + times.system
+            memory += process.memory_full_info().pss / 1e6
+        return cpu, memory
 
     def database_cpu(self) -> float:
         """CPU seconds of PostgreSQL so far, as far as its processes are still there."""

@@ -19,7 +19,9 @@ from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
+from switchbay.infra.db.turns import Turns
 from switchbay.infra.egress import Egress
+from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, Randomness, SystemClock
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
@@ -95,8 +97,18 @@ class Platform:
         await self.db.close()
 
 
-async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault | None = None) -> Platform:
-    """Build a node as the settings say. The database must have been migrated."""
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    vault: Vault | None = None,
+    link: Link | None = None,
+    turns: Turns | None = None,
+) -> Platform:
+    """Build a node as the settings say. The database must have been migrated.
+
+    ``link`` and ``turns`` are those that it shares with the other process of its node, if it has one.
+    """
     process.tune()
     clock = clock or SystemClock()
     randomness = Randomness()
@@ -106,6 +118,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         connections=settings.database_connections,
         statement_seconds=settings.database_statement_seconds,
         busy_ms=int(settings.database_busy_seconds * 1000),
+        turns=turns,
     )
     egress = Egress(
         settings.egress_allow,
@@ -138,6 +151,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         log_seconds=settings.webhook_log_seconds,
         breaker_failures=settings.webhook_breaker_failures,
         breaker_seconds=settings.webhook_breaker_seconds,
+        link=link,
+        is_far=not settings.delivers,
     )
     apps = Apps(
         db,

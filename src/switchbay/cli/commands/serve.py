@@ -91,10 +91,17 @@ def serve(
         migrate_database(settings)
     tls = _tls_context(settings)
 
-    async def run() -> None:
-        from switchbay import assembly  # noqa: PLC0415 - loads every room, which the other commands do not need
+    from switchbay import assembly  # noqa: PLC0415 - loads every room, which the other commands do not need
+    from switchbay.cli.partner import start_partner  # noqa: PLC0415 - as above
 
-        platform = await assembly.build(settings)
+    partner = start_partner(settings, [*sockets, *directory_sockets]) if settings.has_two_processes else None
+
+    async def run() -> None:
+        if partner is None:
+            platform = await assembly.build(settings)
+        else:
+            platform = await assembly.build(settings.as_role("api"), link=partner.link, turns=partner.turns)
+            await partner.link.open()
         try:
             await platform.start()
             sites = [servers.Site(platform.app, sockets, tls, settings.trusted_proxies)]
@@ -106,6 +113,8 @@ def serve(
                     _greet(settings, as_json=json_output)
                     await servers.serve_until(sites, stop, _GRACE_SECONDS)
         finally:
+            if partner is not None:
+                await partner.end(20)
             await platform.stop()
 
     servers.run_async(run())

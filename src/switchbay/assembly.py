@@ -23,6 +23,7 @@ from switchbay.infra.db.turns import Turns
 from switchbay.infra.egress import Egress
 from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, Randomness, SystemClock
+from switchbay.infra.metrics import NodeMetrics
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
 from switchbay.kit.secret import Secret
@@ -97,6 +98,11 @@ class Platform:
         await self.db.close()
 
 
+def open_vault(settings: Settings) -> Vault:
+    """The vault with the keys that the settings name."""
+    return load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+
+
 async def build(
     settings: Settings,
     *,
@@ -112,7 +118,7 @@ async def build(
     process.tune()
     clock = clock or SystemClock()
     randomness = Randomness()
-    vault = vault or load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+    vault = vault or open_vault(settings)
     db = await open_database(
         settings.database_address,
         connections=settings.database_connections,
@@ -167,7 +173,7 @@ async def build(
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
-    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
+    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, webhooks)
         routes = [

@@ -1,4 +1,4 @@
-"""The link between the two processes of a node: small messages each way, in order, over a pair of sockets.
+"""The link between the two processes of a node: messages each way, in order, over a pair of sockets.
 
 What is sent is news that saves the other side a look into the database, so nothing depends on its arrival: a message
 that finds no room, or nobody, is dropped.
@@ -29,7 +29,7 @@ class Link(asyncio.Protocol):
 
     async def open(self) -> None:
         """Begin to hear; whoever wants to hear something has said so by now."""
-        self._end.setblocking(False)
+        self._end.setblocking(False)  # noqa: FBT003 - as sockets have it
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=self._end)
 
     def handle(self, kind: bytes, handler: Handler) -> None:
@@ -49,7 +49,9 @@ class Link(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is unsent and close this end."""
-        if self._transport is not None:
+        if self._transport is None:
+            self._end.close()
+        else:
             self._transport.close()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # sockets have no other
@@ -58,6 +60,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other process is gone."""
+        del exc
         self._transport = None
         self.over.set()
 

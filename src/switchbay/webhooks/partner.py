@@ -11,7 +11,7 @@ import msgspec
 
 from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock
-from switchbay.webhooks import owners
+from switchbay.webhooks.owners import OwnerCache, hear_changes
 from switchbay.webhooks.workers import Dispatcher, Handoff
 
 _HANDOFFS, _DUE, _CHANGED, _ACCEPTING = b"h", b"d", b"c", b"a"
@@ -41,7 +41,7 @@ class FarDispatcher:
         self._link = link
         self._is_accepting = False
         link.handle(_ACCEPTING, self._accepting)
-        owners.hear_changes(self)
+        hear_changes(self)
 
     @property
     def is_accepting(self) -> bool:
@@ -67,19 +67,15 @@ class FarDispatcher:
 class NearDispatcher:
     """The dispatcher of this process, as a service to the other one."""
 
-    def __init__(self, link: Link, dispatcher: Dispatcher, clock: Clock) -> None:
-        self._link = link
+    def __init__(self, link: Link, dispatcher: Dispatcher, remembered: OwnerCache, clock: Clock) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
         link.handle(_HANDOFFS, self._accept)
         link.handle(_DUE, lambda _: dispatcher.sweep_soon())
-        link.handle(_CHANGED, self._changed)
+        link.handle(_CHANGED, lambda message: remembered.drop(*_change.decode(message)))
         dispatcher.on_accepting(lambda accepting: link.send(_ACCEPTING, b"1" if accepting else b"0"))
 
     def _accept(self, message: bytes) -> None:
         now = self._clock.now_ms()
         # What comes later than its lease may have been sent by whoever took the lane over.
         self._dispatcher.accept([each for each in _handoffs.decode(message) if each.lease_until > now])
-
-    def _changed(self, message: bytes) -> None:
-        owners.owner_changed(*_change.decode(message))()

@@ -89,18 +89,21 @@ class Webhooks:
         self.operational = Operational(db, clock, randomness, vault, self.publish)
         self.care = EndpointCare(db, clock)
         self.watch = HealthWatch(db, clock, self._node, accounts, self.operational.announce)
+        remembered = OwnerCache(db, vault, clock)
         self.dispatcher = Dispatcher(
             db,
             clock,
             self._node,
-            OwnerCache(db, vault, clock),
+            remembered,
             Sender(clock, egress, accounts, self.signing_keys, self.client_certificates, self._pace),
             self._pace,
             observer=self.watch,
             announce=self.operational.announce,
         )
         self._far = FarDispatcher(link) if link is not None and is_far else None
-        self._near = NearDispatcher(link, self.dispatcher, clock) if link is not None and not is_far else None
+        self._near = (
+            NearDispatcher(link, self.dispatcher, remembered, clock) if link is not None and not is_far else None
+        )
         self._taker: Taker = self._far or self.dispatcher
         self.replays = Replays(db, clock, randomness, self._append)
         self.retaining = Retaining(db, clock, log_seconds)

@@ -26,6 +26,14 @@ class Turns:
         finally:
             self._next.release()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for it."""
+        if self._next.acquire(block=False):
+            self._next.release()
+            return False
+        return True
+
     def give(self) -> None:
         """Let the next have it."""
         self._turn.release()

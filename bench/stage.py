@@ -153,13 +153,16 @@ class Stage:
                 self.server.wait()
 
     def kill_server(self) -> None:
-        """Kill the server without warning."""
+        """Kill the server, both of its processes at once, without warning."""
         assert self.server is not None
+        others = psutil.Process(self.server.pid).children()
         self.server.send_signal(signal.SIGKILL)
+        for process in others:
+            process.kill()
         self.server.wait()
 
     def usage(self) -> tuple[float, float]:
-        """CPU seconds and resident megabytes of the server so far."""
+        """CPU seconds and resident megabytes of the server so far; memory that its processes share counts once."""
         assert self.server is not None
         first = psutil.Process(self.server.pid)
         cpu = memory = 0.0

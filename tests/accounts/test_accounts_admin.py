@@ -109,6 +109,9 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "messaging_enabled": True,
         "webhook_breaker": False,
         "disable_slow_webhooks": False,
+        "survey_app": "",
+        "survey_seconds": 3_600,
+        "auto_close_seconds": 0,
         "ttr_seconds": {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},
     }
     assert await answer_of(client, "GET", "") == (200, expected)
@@ -118,6 +121,9 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "standard_webhooks": "v1a",
         "webhook_breaker": True,
         "disable_slow_webhooks": True,
+        "survey_app": "app",
+        "survey_seconds": 60,
+        "auto_close_seconds": 86_400,
         "name": "Renamed",
     }
     changed = {**expected, **patch}
@@ -134,6 +140,10 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         ({"reveal_client_secret": "yes"}, "invalid_request"),
         ({"webhook_breaker": 1}, "invalid_request"),
         ({"disable_slow_webhooks": "true"}, "invalid_request"),
+        ({"survey_app": "a" * 65}, "account_setting_invalid"),
+        ({"survey_seconds": 0}, "account_setting_invalid"),
+        ({"auto_close_seconds": -1}, "account_setting_invalid"),
+        ({"auto_close_seconds": "60"}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": "60"}}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": -1}}, "account_setting_invalid"),
         ({"ttr_seconds": {"NORMAL": 10**30}}, "account_setting_invalid"),

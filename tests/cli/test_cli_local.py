@@ -109,6 +109,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
         *("account", "set", "4711001", "--signature-algorithm", "sha256", "--signature-encoding", "hex"),
         *("--reveal-client-secret", "--ttr", "URGENT=120", "--no-messaging"),
         *("--webhook-breaker", "--disable-slow-webhooks"),
+        *("--survey-app", "app", "--survey-seconds", "60", "--auto-close-seconds", "3600"),
     )
     assert changed == host.json("account", "show", "4711001")
     assert (changed["name"], changed["signature_algorithm"], changed["signature_encoding"]) == (
@@ -118,6 +119,8 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
     )
     assert (changed["reveal_client_secret"], changed["messaging_enabled"]) == (True, False)
     assert (changed["webhook_breaker"], changed["disable_slow_webhooks"]) == (True, True)
+    surveyed = (changed["survey_app"], changed["survey_seconds"], changed["auto_close_seconds"])
+    assert surveyed == ("app", 60, 3_600)
     assert changed["ttr_seconds"] == {"URGENT": 120, "NORMAL": 3600, "PRIORITIZED": 600}
     assert [account["account_id"] for account in host.json("account", "list")] == ["4711001", "demo"]
 

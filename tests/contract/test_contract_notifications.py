@@ -17,16 +17,17 @@ from referencing.jsonschema import DRAFT4
 
 from switchbay.messaging.domain import (
     Accepted,
+    AddParticipant,
     AgentCaller,
     Caller,
     Changed,
     CloseConversation,
     ConsumerCaller,
     Conversation,
-    Join,
     Open,
     Publish,
     Published,
+    Role,
     Step,
     decide,
 )
@@ -64,7 +65,7 @@ def take(before: Conversation, caller: Caller, step: Step, now: int) -> Accepted
 
 def published(event: dict[str, Any], **step: Any) -> Published:
     """The event as the assigned agent publishes it, fifth of its dialog."""
-    state = take(conversation(), AgentCaller(AGENT), Join(), START).conversation
+    state = take(conversation(), AgentCaller(AGENT), AddParticipant(AGENT, Role.ASSIGNED_AGENT), START).conversation
     state = replace(state, dialogs=(replace(state.main, next_sequence=4),))
     emitted = take(
         state, AgentCaller(AGENT), Publish("", parse_event(event, characters=100), **step), START + 12_345
@@ -99,7 +100,9 @@ def test_a_chat_state_byte_by_byte() -> None:
 
 def test_a_closed_conversation_byte_by_byte() -> None:
     request = Open("12", "URGENT", 300, '{"campaignId":99,"engagementId":"7"}', '{"type":"SharkContext"}')
-    state = take(conversation(request), AgentCaller(AGENT), Join(), START + 5_000).conversation
+    state = take(
+        conversation(request), AgentCaller(AGENT), AddParticipant(AGENT, Role.ASSIGNED_AGENT), START + 5_000
+    ).conversation
     caller = ConsumerCaller("app", CONSUMER)
     state = take(state, caller, CloseConversation(), START + 900_000).conversation
     assert conversation_notification(state).decode() == (
@@ -163,7 +166,7 @@ def test_events_fit_the_published_schema(check: Check, event: dict[str, Any]) ->
 
 def test_conversation_changes_fit_the_published_schema(check: Check) -> None:
     state = conversation()
-    accepted = take(state, AgentCaller(AGENT), Join(), START + 5_000)
+    accepted = take(state, AgentCaller(AGENT), AddParticipant(AGENT, Role.ASSIGNED_AGENT), START + 5_000)
     assert accepted.emitted == (Changed(accepted.conversation),)
     closed = take(accepted.conversation, AgentCaller(AGENT), CloseConversation(), START + 9_000).conversation
     for one in (state, accepted.conversation, closed):

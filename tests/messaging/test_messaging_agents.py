@@ -112,9 +112,10 @@ async def test_a_private_message_is_kept_from_the_connector(stage: Stage) -> Non
 async def test_who_has_not_joined_may_not_publish_leave_or_close(stage: Stage) -> None:
     conversation = await stage.open()
     known = len(stage.webhooks.seen)
-    for path, body in (("events", text()), ("leave", None), ("close", None)):
+    refused = [("events", text(), 403, "participant_missing"), ("leave", None, 400, "agent_absent")]
+    for path, body, status, code in (*refused, ("close", None, 403, "participant_missing")):
         answered = await stage.agent("POST", f"/{conversation}/{path}", body)
-        assert (answered.status, answered.body["error"]["code"]) == (403, "participant_missing"), path
+        assert (answered.status, answered.body["error"]["code"]) == (status, code), path
     assert len(stage.webhooks.seen) == known
     assert (await stage.rows())["events"] == 0
 

@@ -39,6 +39,9 @@ class AccountPatch(_Strict):
     messaging_enabled: StrictBool | None = None
     webhook_breaker: StrictBool | None = None
     disable_slow_webhooks: StrictBool | None = None
+    survey_app: str | None = None
+    survey_seconds: Annotated[int, Field(strict=True)] | None = None
+    auto_close_seconds: Annotated[int, Field(strict=True)] | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 
@@ -102,17 +105,7 @@ def _add_account(api: APIRouter, accounts: Accounts, admitted: Admission) -> Non
     @api.patch("")
     async def update_account(account: str, patch: AccountPatch, actor: Annotated[Actor, Depends(admitted)]) -> Response:
         """Change the account's settings."""
-        change = AccountChange(
-            name=patch.name,
-            signature_algorithm=patch.signature_algorithm,
-            signature_encoding=patch.signature_encoding,
-            standard_webhooks=patch.standard_webhooks,
-            reveal_client_secret=patch.reveal_client_secret,
-            messaging_enabled=patch.messaging_enabled,
-            webhook_breaker=patch.webhook_breaker,
-            disable_slow_webhooks=patch.disable_slow_webhooks,
-            ttr_seconds=patch.ttr_seconds,
-        )
+        change = AccountChange(**dict(patch))
         return json_response(wire.render_account(await accounts.update_account(account, change, actor)))
 
 

@@ -21,6 +21,7 @@ from switchbay.accounts.service.means import SessionEndListener
 from switchbay.accounts.service.passwords import Passwords
 from switchbay.accounts.store.audit import record_audit
 from switchbay.accounts.store.sessions import hold_session
+from switchbay.accounts.wire import render_account
 
 __all__ = [
     "OPERATOR",
@@ -50,5 +51,6 @@ __all__ = [
     "hold_session",
     "operator",
     "record_audit",
+    "render_account",
     "require",
 ]

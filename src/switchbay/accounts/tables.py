@@ -24,6 +24,9 @@ accounts = sa.Table(
     sa.Column("standard_webhooks", sa.Text, nullable=False, server_default="off"),
     sa.Column("webhook_breaker", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Column("disable_slow_webhooks", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("survey_app", sa.Text, nullable=False, server_default=""),
+    sa.Column("survey_seconds", sa.Integer, nullable=False, server_default="3600"),
+    sa.Column("auto_close_seconds", sa.Integer, nullable=False, server_default="0"),
 )
 
 # Numbers that an account gives out: of users, of audit entries.

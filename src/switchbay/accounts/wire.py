@@ -117,6 +117,9 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "messaging_enabled": account.messaging_enabled,
         "webhook_breaker": account.webhook_breaker,
         "disable_slow_webhooks": account.disable_slow_webhooks,
+        "survey_app": account.survey_app,
+        "survey_seconds": account.survey_seconds,
+        "auto_close_seconds": account.auto_close_seconds,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

@@ -1,7 +1,8 @@
 """The agents' door over plain HTTP: see conversations, join one, answer, close it.
 
-Every route needs the bearer of a user with the role agent or admin. An agent answers in conversations that they have
-joined, as their assigned agent; what they publish reaches the connector exactly as an event of the consumer does.
+Every route needs the bearer of a user with the role agent, agent_manager or admin. An agent answers in conversations
+that they have joined, as their assigned agent; what they publish reaches the connector exactly as an event of the
+consumer does.
 """
 
 import base64
@@ -16,15 +17,16 @@ from switchbay.infra.web import json_response, read_body
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.commit import Outcome
 from switchbay.messaging.domain import (
+    AddParticipant,
     AgentCaller,
     Audience,
     CloseConversation,
     Command,
-    Join,
-    Leave,
     Publish,
+    RemoveParticipant,
     Step,
 )
+from switchbay.messaging.domain import Role as ParticipantRole
 from switchbay.messaging.service import Messaging
 from switchbay.messaging.wire import agents
 from switchbay.messaging.wire.events import AGENT_STATUSES, parse_event
@@ -32,6 +34,8 @@ from switchbay.messaging.wire.ids import is_conversation_id
 from switchbay.messaging.wire.keys import parse_key
 
 MOST_PER_PAGE: Final = 200
+MANAGERS: Final = (Role.ADMIN, Role.AGENT_MANAGER)
+"""Roles that may see, join, take over and close any conversation."""
 _DIGITS: Final = 18
 Admission: TypeAlias = Callable[[Request, str], Awaitable[Principal]]
 _EVENT_BODY: Final[dict[str, Any]] = {
@@ -47,7 +51,7 @@ def router(service: Messaging, accounts: Accounts) -> APIRouter:
 
     async def admitted(request: Request, account: str) -> Principal:
         principal = await accounts.authenticate(account, request.headers.get("authorization"))
-        require(principal, Role.AGENT, Role.ADMIN)
+        require(principal, Role.AGENT, *MANAGERS)
         return principal
 
     api = APIRouter(
@@ -103,14 +107,16 @@ def _add_taking_part(api: APIRouter, service: Messaging, admitted: Admission) ->
         account: str, conversation: str, principal: Annotated[Principal, Depends(admitted)]
     ) -> Response:
         """Become the assigned agent; joining again changes nothing."""
-        return await take(account, conversation, principal, Join())
+        return await take(
+            account, conversation, principal, AddParticipant(principal.user_pid, ParticipantRole.ASSIGNED_AGENT)
+        )
 
     @api.post("/{conversation}/leave")
     async def leave_conversation(
         account: str, conversation: str, principal: Annotated[Principal, Depends(admitted)]
     ) -> Response:
         """Stop being the assigned agent, so that another may join."""
-        return await take(account, conversation, principal, Leave())
+        return await take(account, conversation, principal, RemoveParticipant(principal.user_pid))
 
     @api.post("/{conversation}/close")
     async def close_conversation(
@@ -157,7 +163,7 @@ def _published(outcome: Outcome) -> Response:
 
 
 def _caller(principal: Principal) -> AgentCaller:
-    return AgentCaller(principal.user_pid, may_close_any=Role.ADMIN in principal.roles)
+    return AgentCaller(principal.user_pid, may_manage=not principal.roles.isdisjoint(MANAGERS))
 
 
 def _write_cursor(started_at: int, conversation_id: str) -> str:

@@ -7,6 +7,7 @@ accepted are stored in the same transaction.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from msgspec import structs
@@ -27,6 +28,7 @@ from switchbay.messaging.domain import (
     ConsumerCaller,
     Conversation,
     Emitted,
+    Move,
     Refused,
     StoredOutcome,
     decide,
@@ -44,6 +46,7 @@ from switchbay.messaging.wire.notifications import (
 from switchbay.webhooks.public import Notification
 
 PublishNotifications: TypeAlias = Callable[[Tx, Sequence[Notification]], Awaitable[None]]
+Announce: TypeAlias = Callable[[Sequence["Happening"]], None]
 PROFILE_BYTES: Final = 65_536
 _NOTHING: Final[Mapping[str, JsonValue]] = {}
 
@@ -56,16 +59,28 @@ class Outcome(Record, frozen=True):
     is_replayed: bool = False
 
 
+class Happening(Record, frozen=True):
+    """What a request has done to a conversation: how it was (None: it is new), how it is, what there is to tell."""
+
+    before: Conversation | None
+    after: Conversation
+    emitted: tuple[Emitted, ...]
+    moves: tuple[Move, ...]
+
+
 async def run_batch(
-    tx: Tx, commands: Sequence[Command], now: int, publish: PublishNotifications
+    tx: Tx, commands: Sequence[Command], now: int, publish: PublishNotifications, announce: Announce | None = None
 ) -> list[Outcome | AppError]:
-    """Do all commands, each completely or not at all; return one outcome or error for each. ``now`` in milliseconds."""
+    """Do all commands, each completely or not at all; return one outcome or error for each. ``now`` in milliseconds.
+
+    ``announce`` is called with what has happened, in order, once it is durable.
+    """
     known = await store.lock_consumers(
         tx,
         {
-            (command.account_id, command.caller.consumer_id)
+            (command.account_id, consumer_id)
             for command in commands
-            if isinstance(command.caller, ConsumerCaller) and (command.open is not None or command.profile is not None)
+            if (command.open is not None or command.profile is not None) and (consumer_id := _consumer_of(command))
         },
     )
     found = await store.lock_conversations(
@@ -85,7 +100,16 @@ async def run_batch(
     await ledger.store(tx)
     if ledger.notifications:
         await publish(tx, ledger.notifications)
+    if announce is not None and ledger.happenings:
+        tx.on_commit(partial(announce, ledger.happenings))
     return results
+
+
+def _consumer_of(command: Command) -> str:
+    """The consumer whom a command is for, if it says so."""
+    if isinstance(command.caller, ConsumerCaller):
+        return command.caller.consumer_id
+    return "" if command.open is None else command.open.consumer_id
 
 
 class _Ledger:
@@ -108,7 +132,10 @@ class _Ledger:
         self._outcomes = outcomes
         self._outcome_rows: list[dict[str, Value]] = []
         self._event_rows: list[dict[str, Value]] = []
+        self._move_rows: list[dict[str, Value]] = []
+        self._before: dict[store.Key, Conversation | None] = {}
         self.notifications: list[Notification] = []
+        self.happenings: list[Happening] = []
 
     def take(self, command: Command) -> Outcome | AppError:
         """Do one command, or say why not."""
@@ -146,11 +173,11 @@ class _Ledger:
         return outcome
 
     def _consumer_after(self, command: Command) -> Consumer | None:
-        caller = command.caller
-        if not isinstance(caller, ConsumerCaller) or (command.open is None and command.profile is None):
+        consumer_id = _consumer_of(command)
+        if not consumer_id or (command.open is None and command.profile is None):
             return None
-        known = self._consumers.get((command.account_id, caller.consumer_id)) or Consumer(
-            command.account_id, caller.consumer_id, _NOTHING, has_conversation=False, created_at=self._now, updated_at=0
+        known = self._consumers.get((command.account_id, consumer_id)) or Consumer(
+            command.account_id, consumer_id, _NOTHING, has_conversation=False, created_at=self._now, updated_at=0
         )
         profile = known.profile
         if command.profile is not None:
@@ -161,14 +188,16 @@ class _Ledger:
 
     def _conversation_after(self, command: Command) -> Accepted | None:
         caller = command.caller
-        if command.open is not None and isinstance(caller, ConsumerCaller):
-            before = self._consumers.get((command.account_id, caller.consumer_id))
+        if command.open is not None:
+            before = self._consumers.get((command.account_id, _consumer_of(command)))
             text = opening_text(command.open, first=before is None or not before.has_conversation)
             begun = opened(command.open, caller, command.account_id, command.conversation_id, text, self._now)
             decision = decide(begun.conversation, caller, command.steps, self._now)
             if isinstance(decision, Refused):
                 raise refusal(decision.reason)
-            return structs.replace(decision, emitted=(*begun.emitted, *decision.emitted))
+            return structs.replace(
+                decision, emitted=(*begun.emitted, *decision.emitted), moves=(*begun.moves, *decision.moves)
+            )
         if not command.steps:
             return None
         known = self._conversations.get((command.account_id, command.conversation_id))
@@ -180,11 +209,17 @@ class _Ledger:
     def _record(self, command: Command, accepted: Accepted) -> None:
         key = (command.account_id, command.conversation_id)
         conversation = accepted.conversation
-        if conversation is not self._conversations.get(key):
+        before = self._conversations.get(key)
+        if conversation is not before:
+            self._before.setdefault(key, before)
             self._conversations[key] = conversation
             self._touched_conversations.add(key)
+        if accepted.moves:
+            self._move_rows.extend(store.move_rows(conversation, accepted.moves))
         for emitted in accepted.emitted:
             self._make_known(conversation, emitted)
+        if accepted.emitted:
+            self.happenings.append(Happening(before, conversation, accepted.emitted, accepted.moves))
 
     def _make_known(self, conversation: Conversation, emitted: Emitted) -> None:
         account_id, conversation_id = conversation.account_id, conversation.conversation_id
@@ -211,5 +246,14 @@ class _Ledger:
         await store.insert_conversations(tx, [conversations[key] for key in begun])
         moved = sorted(self._touched_conversations & self._known_conversations)
         await store.update_conversations(tx, [conversations[key] for key in moved])
+        changes = [
+            (before, conversations[key])
+            for key, before in self._before.items()
+            if before is None or before.revision != conversations[key].revision
+        ]
+        if changes:
+            await store.follow_participants(tx, changes)
+            await store.follow_queue(tx, changes)
+            await store.insert_moves(tx, self._move_rows)
         await store.insert_events(tx, self._event_rows)
         await store.insert_outcomes(tx, self._outcome_rows)

@@ -24,6 +24,10 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "idempotency_key_invalid": (40009, "Invalid Idempotency-Key"),
     "sequence_unknown": (40010, "Unknown sequence"),
     "brand_mismatch": (40011, "Wrong brandId"),
+    "agent_absent": (40012, "Agent is not in the conversation"),
+    "agent_unknown": (40013, "Unknown agent"),
+    "change_not_allowed": (40014, "Change is not allowed"),
+    "event_not_allowed": (40015, "Event is not allowed"),
     "app_token_invalid": (40102, "Invalid AppJWT"),
     "consumer_token_invalid": (40103, "Invalid ConsumerJWS"),
     "consumer_token_missing": (40104, "ConsumerJWS is missing"),
@@ -31,12 +35,15 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "scope_missing": (40301, "Missing scope"),
     "participant_missing": (40302, "Not a participant"),
     "messaging_disabled": (40303, "Messaging is off"),
+    "role_not_allowed": (40304, "Role is not allowed"),
+    "reader_only": (40305, "Readers only read"),
     "account_unknown": (40401, "Unknown account"),
     "conversation_unknown": (40402, "Unknown conversation"),
     "dialog_unknown": (40403, "Unknown dialog"),
     "conversation_closed": (40901, "Conversation is closed"),
     "dialog_closed": (40902, "Dialog is closed"),
     "conversation_taken": (40903, "Conversation has an assigned agent"),
+    "conversation_open": (40904, "Conversation is open"),
     "body_too_large": (41301, "Body too large"),
     "message_too_long": (41302, "Message too long"),
     "profile_too_large": (41303, "User profile too large"),
@@ -65,6 +72,21 @@ _REFUSALS: Final[Mapping[Reason, Callable[[], AppError]]] = {
         Kind.INVALID,
         "sequence_unknown",
         "sequenceList names a sequence that the dialog does not have.",
+    ),
+    Reason.AGENT_ABSENT: partial(AppError, Kind.INVALID, "agent_absent", "Agent does not exist in conversation"),
+    Reason.AGENT_UNKNOWN: partial(AppError, Kind.INVALID, "agent_unknown", "There is no such agent in the account."),
+    Reason.ROLE_NOT_ALLOWED: partial(
+        AppError, Kind.FORBIDDEN, "role_not_allowed", "Only managers may do this for others or in this role."
+    ),
+    Reason.READER_ONLY: partial(AppError, Kind.FORBIDDEN, "reader_only", "Readers do not take part in the talk."),
+    Reason.CHANGE_NOT_ALLOWED: partial(
+        AppError, Kind.INVALID, "change_not_allowed", "The conversation cannot be changed in this way, or not by you."
+    ),
+    Reason.EVENT_NOT_ALLOWED: partial(
+        AppError, Kind.INVALID, "event_not_allowed", "Surveys take no chat states of the consumer."
+    ),
+    Reason.CONVERSATION_OPEN: partial(
+        AppError, Kind.CONFLICT, "conversation_open", "The conversation is rated when it has ended."
     ),
 }
 

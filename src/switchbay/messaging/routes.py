@@ -140,7 +140,7 @@ class _SendApi:
 
 
 def _key(call: Call, account_id: str, caller: ConsumerCaller, route: str, body: bytes) -> IdempotencyKey | None:
-    scope = ("app", account_id, caller.installation_id, caller.consumer_id)
+    scope = ("app", account_id, caller.installation_id or "", caller.consumer_id)
     return keys.parse_key(call.headers.get("idempotency-key"), scope=scope, route=route, body=body)
 
 

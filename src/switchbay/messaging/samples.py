@@ -7,14 +7,15 @@ from typing import Final
 
 from switchbay.messaging.domain import (
     Accepted,
+    AddParticipant,
     AgentCaller,
     ConsumerCaller,
     Conversation,
     EventKind,
-    Join,
     Open,
     Publish,
     Published,
+    Role,
     Step,
     decide,
 )
@@ -71,7 +72,9 @@ def render_sample(
         {"type": "ContentEvent", "message": "Hello", "contentType": "text/plain"}, characters=_CHARACTERS
     )
     said = _take(begun.conversation, consumer, Publish("", hello), start)
-    joined = _take(said.conversation, AgentCaller(agent_id), Join(), start + _BETWEEN_MS)
+    joined = _take(
+        said.conversation, AgentCaller(agent_id), AddParticipant(agent_id, Role.ASSIGNED_AGENT), start + _BETWEEN_MS
+    )
     if canonical == CONVERSATION_CHANGE:
         return Sample(conversation_id, conversation_notification(joined.conversation))
     event = _EVENTS.get(canonical)

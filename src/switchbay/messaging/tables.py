@@ -24,14 +24,74 @@ conversations: Final = sa.Table(
     sa.Column("ttr_type", sa.Text, nullable=False),
     sa.Column("ttr_seconds", sa.BigInteger, nullable=False),
     sa.Column("effective_ttr", sa.BigInteger, nullable=False),
+    sa.Column("skill_id", sa.Text, nullable=False, server_default="-1"),
     sa.Column("opening", sa.Text, nullable=False),
     sa.Column("dialogs", sa.Text, nullable=False),
     sa.Column("started_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("ended_at", sa.BigInteger),
     sa.Column("close_reason", sa.Text),
+    sa.Column("facts", sa.Text),
     sa.Index("ix_messaging_conversations_newest", "account_id", "started_at", "conversation_id"),
     sa.Index("ix_messaging_conversations_state", "account_id", "state", "started_at", "conversation_id"),
+    # Those of which a dialog is open, surveys included: few beside all that there ever were.
+    sa.Index(
+        "ix_messaging_conversations_open",
+        "account_id",
+        "started_at",
+        "conversation_id",
+        sqlite_where=sa.text("stage = 'OPEN'"),
+        postgresql_where=sa.text("stage = 'OPEN'"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+# Who takes part, for "the conversations of this agent, of this consumer"; the truth is in the conversation's dialogs.
+participants: Final = sa.Table(
+    "messaging_participants",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("participant_id", sa.Text, primary_key=True),
+    sa.Column("conversation_id", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Index("ix_messaging_participants_open", "account_id", "participant_id", "is_open"),
+    sa.Index("ix_messaging_participants_conversation", "account_id", "conversation_id"),
+    sqlite_with_rowid=False,
+)
+
+# What happened to a conversation besides its events, in order: who came and went, transfers, ratings.
+moves: Final = sa.Table(
+    "messaging_moves",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("conversation_id", sa.Text, primary_key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("actor_id", sa.Text, nullable=False),
+    sa.Column("dialog_id", sa.Text, nullable=False),
+    sa.Column("participant_id", sa.Text),
+    sa.Column("role", sa.Text),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+# Conversations that wait for an agent. The weight is when the consumer should be answered: the smallest is next.
+queue: Final = sa.Table(
+    "messaging_queue",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("conversation_id", sa.Text, primary_key=True),
+    sa.Column("skill_id", sa.Text, nullable=False),
+    sa.Column("suggested_pid", sa.Text),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("weight", sa.BigInteger, nullable=False),
+    sa.Index("ix_messaging_queue_weight", "account_id", "weight", "conversation_id"),
     sqlite_with_rowid=False,
 )
 

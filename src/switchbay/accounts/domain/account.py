@@ -1,14 +1,20 @@
 """An account (a brand, a site) and the settings that its administrators may change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from switchbay.accounts import errors
+from switchbay.accounts.domain.names import checked_name
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 
 TTR_NAMES = ("URGENT", "NORMAL", "PRIORITIZED")
 DEFAULT_TTR_SECONDS: Mapping[str, int] = {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600}
 _LONGEST_TTR_SECONDS = 30 * 24 * 3_600
+_LONGEST_APP = 64
+_SPANS: Mapping[str, tuple[int, int]] = {
+    "survey_seconds": (1, 30 * 24 * 3_600),
+    "auto_close_seconds": (0, 365 * 24 * 3_600),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,10 @@ class Account:
     Webhooks its webhooks carry beside the vendor's; ``webhook_breaker`` whether retries by number pause while nobody
     is there, ``disable_slow_webhooks`` whether an endpoint that stays slow is called no more; ``messaging_enabled`` is
     what feature grants tell, and whether conversations may be opened.
+
+    ``survey_app`` is the application that asks consumers after a conversation, empty for no survey; a survey that has
+    not ended after ``survey_seconds`` is closed. A conversation in which nobody has said anything for
+    ``auto_close_seconds`` is closed, 0: never.
     """
 
     account_id: str
@@ -33,6 +43,9 @@ class Account:
     ttr_seconds: Mapping[str, int]
     webhook_breaker: bool = False
     disable_slow_webhooks: bool = False
+    survey_app: str = ""
+    survey_seconds: int = 3_600
+    auto_close_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,24 @@ class AccountChange:
     ttr_seconds: Mapping[str, int] | None = None
     webhook_breaker: bool | None = None
     disable_slow_webhooks: bool | None = None
+    survey_app: str | None = None
+    survey_seconds: int | None = None
+    auto_close_seconds: int | None = None
+
+
+def changed(before: Account, change: AccountChange) -> Account:
+    """The account after ``change``. Raises ``name_invalid`` and ``account_setting_invalid``."""
+    given = {field.name: value for field in fields(change) if (value := getattr(change, field.name)) is not None}
+    if change.name is not None:
+        given["name"] = checked_name("account name", change.name)
+    if change.ttr_seconds is not None:
+        given["ttr_seconds"] = merged_ttr(before.ttr_seconds, change.ttr_seconds)
+    if change.survey_app is not None and len(change.survey_app) > _LONGEST_APP:
+        raise errors.account_setting_invalid("survey_app", f"it must have at most {_LONGEST_APP} characters.")
+    for name, (least, most) in _SPANS.items():
+        if name in given and not least <= given[name] <= most:
+            raise errors.account_setting_invalid(name, f"it must be {least} to {most} seconds.")
+    return replace(before, **given)
 
 
 def merged_ttr(current: Mapping[str, int], change: Mapping[str, int]) -> Mapping[str, int]:

@@ -16,10 +16,11 @@ ActorKind = Literal["user", "operator", "app", "system"]
 
 
 class Role(StrEnum):
-    """What a user may do: administer the account, answer consumers, or look after applications."""
+    """What a user may do: administer the account, answer consumers, oversee those who do, look after applications."""
 
     ADMIN = "admin"
     AGENT = "agent"
+    AGENT_MANAGER = "agent_manager"
     DEVELOPER = "developer"
 
 

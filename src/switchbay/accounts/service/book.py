@@ -1,10 +1,10 @@
 """Accounts and their settings."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from switchbay.accounts import errors
-from switchbay.accounts.domain.account import DEFAULT_TTR_SECONDS, Account, AccountChange, merged_ttr
+from switchbay.accounts.domain.account import DEFAULT_TTR_SECONDS, Account, AccountChange, changed
 from switchbay.accounts.domain.directory import base_uris
 from switchbay.accounts.domain.names import checked_name
 from switchbay.accounts.domain.people import Actor
@@ -93,7 +93,7 @@ class AccountBook(UseCases):
             before = await store.lock_account(tx, account_id)
             if before is None:
                 raise errors.account_unknown()
-            after = _changed(before, change)
+            after = changed(before, change)
             detail = _differences(before, after)
             if detail:
                 await store.save_account(tx, after)
@@ -123,29 +123,6 @@ class AccountBook(UseCases):
     def base_uris(self, account_id: str) -> list[dict[str, str]]:
         """The directory of an account."""
         return base_uris(account_id, self._means.public_address)
-
-
-def _changed(before: Account, change: AccountChange) -> Account:
-    after = before
-    if change.name is not None:
-        after = replace(after, name=checked_name("account name", change.name))
-    if change.signature_algorithm is not None:
-        after = replace(after, signature_algorithm=change.signature_algorithm)
-    if change.signature_encoding is not None:
-        after = replace(after, signature_encoding=change.signature_encoding)
-    if change.standard_webhooks is not None:
-        after = replace(after, standard_webhooks=change.standard_webhooks)
-    if change.reveal_client_secret is not None:
-        after = replace(after, reveal_client_secret=change.reveal_client_secret)
-    if change.messaging_enabled is not None:
-        after = replace(after, messaging_enabled=change.messaging_enabled)
-    if change.webhook_breaker is not None:
-        after = replace(after, webhook_breaker=change.webhook_breaker)
-    if change.disable_slow_webhooks is not None:
-        after = replace(after, disable_slow_webhooks=change.disable_slow_webhooks)
-    if change.ttr_seconds is not None:
-        after = replace(after, ttr_seconds=merged_ttr(before.ttr_seconds, change.ttr_seconds))
-    return after
 
 
 def _differences(before: Account, after: Account) -> dict[str, JsonValue]:

@@ -45,6 +45,9 @@ def _account(row: Row) -> Account:
         },
         webhook_breaker=bool(row["webhook_breaker"]),
         disable_slow_webhooks=bool(row["disable_slow_webhooks"]),
+        survey_app=row["survey_app"],
+        survey_seconds=row["survey_seconds"],
+        auto_close_seconds=row["auto_close_seconds"],
     )
 
 
@@ -61,6 +64,9 @@ def _settings(account: Account) -> dict[str, Value]:
         "ttr_prioritized": account.ttr_seconds["PRIORITIZED"],
         "webhook_breaker": account.webhook_breaker,
         "disable_slow_webhooks": account.disable_slow_webhooks,
+        "survey_app": account.survey_app,
+        "survey_seconds": account.survey_seconds,
+        "auto_close_seconds": account.auto_close_seconds,
     }
 
 

@@ -4,12 +4,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from switchbay.accounts.public import Account, AccountChange
+from switchbay.accounts.public import Account, AccountChange, render_account
 from switchbay.cli.configuration import DatabaseUrl, DataDir, load_settings
 from switchbay.cli.local import open_accounts, this_operator
 from switchbay.cli.output import JsonFlag, print_fields, print_json, print_table, when
 from switchbay.cli.servers import run_async
-from switchbay.kit.jsonvalue import JsonValue
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account id.")]
@@ -65,7 +64,7 @@ def list_accounts(data_dir: DataDir = None, database_url: DatabaseUrl = None, js
 
     found = run_async(read())
     if json_output:
-        print_json([_to_json(account) for account in found])
+        print_json([render_account(account) for account in found])
         return
     print_table(
         ("ACCOUNT", "NAME", "CREATED"),
@@ -128,6 +127,17 @@ def change(
             help="Whether an endpoint that stays slow is called no more.",
         ),
     ] = None,
+    survey_app: Annotated[
+        str | None,
+        typer.Option(help="Id of the app whose bot asks consumers after a conversation; empty: no survey."),
+    ] = None,
+    survey_seconds: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="How long a survey may take before it is closed.")
+    ] = None,
+    auto_close_seconds: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="Silence after which a conversation is closed; 0: never."),
+    ] = None,
     ttr: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
@@ -154,6 +164,9 @@ def change(
         messaging_enabled=messaging,
         webhook_breaker=webhook_breaker,
         disable_slow_webhooks=disable_slow_webhooks,
+        survey_app=survey_app,
+        survey_seconds=survey_seconds,
+        auto_close_seconds=auto_close_seconds,
         ttr_seconds=_targets(ttr),
     )
 
@@ -176,25 +189,9 @@ def _targets(given: list[str] | None) -> dict[str, int] | None:
     return targets
 
 
-def _to_json(account: Account) -> dict[str, JsonValue]:
-    return {
-        "account_id": account.account_id,
-        "name": account.name,
-        "created_at": account.created_at,
-        "signature_algorithm": account.signature_algorithm,
-        "signature_encoding": account.signature_encoding,
-        "standard_webhooks": account.standard_webhooks,
-        "reveal_client_secret": account.reveal_client_secret,
-        "messaging_enabled": account.messaging_enabled,
-        "webhook_breaker": account.webhook_breaker,
-        "disable_slow_webhooks": account.disable_slow_webhooks,
-        "ttr_seconds": dict(account.ttr_seconds),
-    }
-
-
 def _show(account: Account, as_json: bool) -> None:
     if as_json:
-        print_json(_to_json(account))
+        print_json(render_account(account))
         return
     print_fields(
         [
@@ -207,6 +204,8 @@ def _show(account: Account, as_json: bool) -> None:
             ("slow webhooks", "disabled" if account.disable_slow_webhooks else "reported"),
             ("client secrets", "can be listed" if account.reveal_client_secret else "shown once"),
             ("messaging", "on" if account.messaging_enabled else "off"),
+            ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
+            ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
         ]
     )

@@ -1,6 +1,7 @@
 """What an accepted request makes known: events of the conversation and changes of the conversation itself."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from switchbay.kit.record import Record
@@ -40,6 +41,46 @@ class StoredEvent:
     client_properties: str | None
     metadata: str | None
     server_timestamp: int
+
+
+class MoveKind(StrEnum):
+    """What happened to a conversation."""
+
+    OPENED = "opened"
+    JOINED = "joined"
+    LEFT = "left"
+    SUGGESTED = "suggested"
+    SUGGESTION_WITHDRAWN = "suggestion_withdrawn"
+    SKILL = "skill"
+    TTR = "ttr"
+    CSAT = "csat"
+    FACT = "fact"
+    DIALOG_OPENED = "dialog_opened"
+    DIALOG_CLOSED = "dialog_closed"
+    CLOSED = "closed"
+
+
+class Move(Record, frozen=True):
+    """One change of a conversation, for its history.
+
+    ``participant_id`` and ``role`` tell whom it is about, ``by`` who did it (a participant's id, TIMEOUT or SYSTEM),
+    ``before`` and ``after`` what a skill, a time to respond or a rating was and is.
+    """
+
+    kind: MoveKind
+    by: str
+    dialog_id: str
+    participant_id: str | None = None
+    role: Role | None = None
+    before: str | None = None
+    after: str | None = None
+
+
+class StoredMove(Record, frozen=True):
+    """A change and when it was made, epoch milliseconds."""
+
+    at: int
+    move: Move
 
 
 Emitted: TypeAlias = Published | Changed

@@ -14,6 +14,13 @@ class Reason(StrEnum):
     DIALOG_CLOSED = "dialog_closed"
     PARTICIPANT_MISSING = "participant_missing"
     SEQUENCE_UNKNOWN = "sequence_unknown"
+    AGENT_ABSENT = "agent_absent"
+    AGENT_UNKNOWN = "agent_unknown"
+    ROLE_NOT_ALLOWED = "role_not_allowed"
+    READER_ONLY = "reader_only"
+    CHANGE_NOT_ALLOWED = "change_not_allowed"
+    EVENT_NOT_ALLOWED = "event_not_allowed"
+    CONVERSATION_OPEN = "conversation_open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from switchbay.messaging.store.conversations import (
     find_conversation,
     insert_conversations,
     list_conversations,
+    list_open,
     lock_conversations,
     update_conversations,
 )
@@ -21,6 +22,9 @@ from switchbay.messaging.store.idempotency import (
     purge_outcomes,
 )
 from switchbay.messaging.store.keys import Key
+from switchbay.messaging.store.moves import insert_moves, list_moves, move_rows
+from switchbay.messaging.store.participants import follow_participants, list_conversation_ids_of
+from switchbay.messaging.store.queue import follow_queue
 
 __all__ = [
     "PURGED_AT_ONCE",
@@ -29,14 +33,21 @@ __all__ = [
     "find_consumer",
     "find_conversation",
     "find_outcomes",
+    "follow_participants",
+    "follow_queue",
     "insert_consumers",
     "insert_conversations",
     "insert_events",
+    "insert_moves",
     "insert_outcomes",
+    "list_conversation_ids_of",
     "list_conversations",
     "list_events",
+    "list_moves",
+    "list_open",
     "lock_consumers",
     "lock_conversations",
+    "move_rows",
     "outcome_row",
     "purge_outcomes",
     "update_consumers",

@@ -7,16 +7,17 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from switchbay.infra.db import Row, Tx
+from switchbay.infra.db import Params, Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
-from switchbay.messaging.domain import Conversation, Dialog
-from switchbay.messaging.domain.state import OpenOrClose
+from switchbay.messaging.domain import Conversation, Dialog, Facts, OpenOrClose
+from switchbay.messaging.domain.state import NO_FACTS
 from switchbay.messaging.store.keys import Key
 from switchbay.messaging.tables import conversations
 
 _encode: Final = msgspec.json.Encoder().encode
 _dialogs: Final = msgspec.json.Decoder(tuple[Dialog, ...])
+_facts: Final = msgspec.json.Decoder(Facts)
 
 
 @lru_cache(maxsize=64)
@@ -52,12 +53,15 @@ def _conversation(row: Row) -> Conversation:
         ttr_type=row["ttr_type"],
         ttr_seconds=row["ttr_seconds"],
         effective_ttr=row["effective_ttr"],
+        skill_id=row["skill_id"],
         opening=row["opening"],
         dialogs=_dialogs.decode(row["dialogs"]),
         started_at=row["started_at"],
         updated_at=row["updated_at"],
+        revision=row["revision"],
         ended_at=row["ended_at"],
         close_reason=row["close_reason"],
+        facts=NO_FACTS if row["facts"] is None else _facts.decode(row["facts"]),
     )
 
 
@@ -75,8 +79,6 @@ def _fixed(one: Conversation) -> dict[str, Value]:
     return {
         "installation_id": one.installation_id,
         "consumer_id": one.consumer_id,
-        "ttr_type": one.ttr_type,
-        "ttr_seconds": one.ttr_seconds,
         "opening": one.opening,
         "started_at": one.started_at,
     }
@@ -88,11 +90,16 @@ def _changing(one: Conversation) -> dict[str, Value]:
         "conversation_id": one.conversation_id,
         "state": one.state,
         "stage": one.stage,
+        "ttr_type": one.ttr_type,
+        "ttr_seconds": one.ttr_seconds,
+        "skill_id": one.skill_id,
         "effective_ttr": one.effective_ttr,
         "dialogs": _encode(one.dialogs).decode(),
         "updated_at": one.updated_at,
+        "revision": one.revision,
         "ended_at": one.ended_at,
         "close_reason": one.close_reason,
+        "facts": None if one.facts == NO_FACTS else _encode(one.facts).decode(),
     }
 
 
@@ -106,6 +113,36 @@ async def find_conversation(tx: Tx, account_id: str, conversation_id: str) -> Co
     """Read one conversation without locking it."""
     row = await tx.fetch_one(_find_conversation, {"account_id": account_id, "conversation_id": conversation_id})
     return None if row is None else _conversation(row)
+
+
+_open_after: Final = (
+    sa.select(conversations)
+    .where(
+        conversations.c.stage == sa.literal_column("'OPEN'"),  # as the index has it
+        sa.tuple_(conversations.c.account_id, conversations.c.started_at, conversations.c.conversation_id)
+        > sa.tuple_(
+            sa.bindparam("account_id", type_=sa.Text),
+            sa.bindparam("started_at", type_=sa.BigInteger),
+            sa.bindparam("conversation_id", type_=sa.Text),
+        ),
+        conversations.c.started_at <= sa.bindparam("until", type_=sa.BigInteger),
+    )
+    .order_by(conversations.c.account_id, conversations.c.started_at, conversations.c.conversation_id)
+    .limit(sa.bindparam("most"))
+)
+
+
+async def list_open(tx: Tx, after: tuple[str, int, str], until: int, most: int) -> list[Conversation]:
+    """Conversations with an open dialog that began until a time, by account and start, those ``after`` a place."""
+    account_id, started_at, conversation_id = after
+    params: Params = {
+        "account_id": account_id,
+        "started_at": started_at,
+        "conversation_id": conversation_id,
+        "until": until,
+        "most": most,
+    }
+    return [_conversation(row) for row in await tx.fetch(_open_after, params)]
 
 
 @lru_cache(maxsize=4)

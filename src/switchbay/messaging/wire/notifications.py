@@ -10,7 +10,16 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from switchbay.messaging.domain import Conversation, Dialog, EventKind, Open, Published
+from switchbay.messaging.domain import (
+    Conversation,
+    Csat,
+    Delay,
+    Dialog,
+    DialogKind,
+    EventKind,
+    Open,
+    Published,
+)
 
 CONVERSATION_CHANGE: Final = "cqm.ExConversationChangeNotification"
 MESSAGING_EVENT: Final = "ms.MessagingEventNotification"
@@ -58,11 +67,27 @@ class _Dialog(msgspec.Struct, kw_only=True, rename="camel"):
     meta_data_last_update_ts: int
     closed_by: str | UnsetType = UNSET
     closed_cause: str | UnsetType = UNSET
+    meta_data: "_MetaData | UnsetType" = UNSET
 
 
 class _Ttr(msgspec.Struct, rename="camel"):
     ttr_type: str
     value: int
+
+
+class _Delay(msgspec.Struct, rename="camel"):
+    type: str
+    till_when: int
+
+
+class _Csat(msgspec.Struct, kw_only=True, rename="camel"):
+    csat_rate: int | UnsetType = UNSET
+    csat_resolution_confirmation: bool | UnsetType = UNSET
+    status: str
+
+
+class _MetaData(msgspec.Struct, rename="camel"):
+    app_install_id: str
 
 
 class _Details(msgspec.Struct, kw_only=True, rename="camel"):
@@ -80,6 +105,9 @@ class _Details(msgspec.Struct, kw_only=True, rename="camel"):
     campaign_info: msgspec.Raw | UnsetType = UNSET
     context: msgspec.Raw | UnsetType = UNSET
     ttr: _Ttr
+    delay: _Delay | UnsetType = UNSET
+    manual_ettr: int | UnsetType = msgspec.field(name="manualETTR", default=UNSET)
+    csat: _Csat | UnsetType = UNSET
 
 
 class ConversationResult(msgspec.Struct, rename="camel"):
@@ -112,7 +140,6 @@ class _Notification(msgspec.Struct, rename="camel"):
 class StoredOpening(msgspec.Struct, kw_only=True, rename="camel"):
     """What the consumer asked for when the conversation was opened, as it is stored."""
 
-    skill_id: str
     first_conversation: bool
     campaign_info: msgspec.Raw | UnsetType = UNSET
     context: msgspec.Raw | UnsetType = UNSET
@@ -125,7 +152,6 @@ def opening_text(request: Open, *, first: bool) -> str:
     """The stored form of what the consumer asked for."""
     return _encode(
         StoredOpening(
-            skill_id=request.skill_id,
             first_conversation=first,
             campaign_info=_raw(request.campaign_info),
             context=_raw(request.context),
@@ -170,10 +196,11 @@ def conversation_notification(conversation: Conversation) -> bytes:
 def conversation_result(conversation: Conversation) -> ConversationResult:
     """The ``result`` of a conversation change; the agents' REST door shows conversations in the same form."""
     opening = _opening.decode(conversation.opening)
+    facts = conversation.facts
     details = _Details(
-        skill_id=opening.skill_id,
+        skill_id=conversation.skill_id,
         participants=_participants(conversation),
-        dialogs=[_dialog(dialog) for dialog in conversation.dialogs],
+        dialogs=[_dialog(dialog) for dialog in conversation.dialogs if dialog.kind is not DialogKind.AGENTS],
         brand_id=conversation.account_id,
         state=conversation.state,
         stage=conversation.stage,
@@ -185,19 +212,41 @@ def conversation_result(conversation: Conversation) -> ConversationResult:
         campaign_info=opening.campaign_info,
         context=opening.context,
         ttr=_Ttr(conversation.ttr_type, conversation.ttr_seconds),
+        delay=_delay(facts.delay),
+        manual_ettr=UNSET if facts.manual_ettr is None else facts.manual_ettr,
+        csat=_csat(facts.csat),
     )
     return ConversationResult(conversation.conversation_id, conversation.effective_ttr, details)
 
 
+def _delay(delay: Delay | None) -> _Delay | UnsetType:
+    return UNSET if delay is None else _Delay(delay.type, delay.till_when)
+
+
+def _csat(csat: Csat | None) -> _Csat | UnsetType:
+    if csat is None:
+        return UNSET
+    return _Csat(
+        csat_rate=UNSET if csat.rate is None else csat.rate,
+        csat_resolution_confirmation=UNSET if csat.is_resolved is None else csat.is_resolved,
+        status=csat.status,
+    )
+
+
 def _participants(conversation: Conversation) -> list[_Participant]:
-    found = {(one.id, one.role): None for dialog in conversation.dialogs for one in dialog.participants}
+    found = {
+        (one.id, one.role): None
+        for dialog in conversation.dialogs
+        for one in dialog.participants
+        if one.is_active and dialog.kind is not DialogKind.AGENTS
+    }
     return [_Participant(participant_id, role) for participant_id, role in found]
 
 
 def _dialog(dialog: Dialog) -> _Dialog:
     return _Dialog(
         dialog_id=dialog.dialog_id,
-        participants_details=[_ParticipantDetails(one.id, one.role, "ACTIVE") for one in dialog.participants],
+        participants_details=[_ParticipantDetails(one.id, one.role, one.state) for one in dialog.participants],
         dialog_type=dialog.kind,
         channel_type="MESSAGING",
         state=dialog.state,
@@ -206,4 +255,5 @@ def _dialog(dialog: Dialog) -> _Dialog:
         meta_data_last_update_ts=dialog.updated_at,
         closed_by=dialog.closed_by or UNSET,
         closed_cause=dialog.closed_cause or UNSET,
+        meta_data=UNSET if dialog.app_install_id is None else _MetaData(dialog.app_install_id),
     )

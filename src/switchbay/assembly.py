@@ -31,7 +31,8 @@ from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging import samples_admin
 from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
-from switchbay.messaging.public import Files, Limits, Messaging, build_files
+from switchbay.messaging.public import Files, Limits, Messaging, Routing, build_files
+from switchbay.messaging.routing import admin as routing_admin
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -64,6 +65,7 @@ class Platform:
     apps: Apps
     authorization: AuthorizationServer
     messaging: Messaging
+    routing: Routing
     files: Files
     webhooks: Webhooks
     app: ASGIApp
@@ -81,7 +83,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.files]
+            rooms += [self.messaging, self.routing, self.files]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -155,11 +157,21 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
+    routing = Routing(
+        db,
+        clock,
+        randomness,
+        accounts,
+        messaging,
+        ring_seconds=settings.ring_seconds,
+        pause_seconds=settings.ring_pause_seconds,
+        grace_seconds=settings.agent_grace_seconds,
+    )
     files = build_files(db, clock, randomness, vault, settings)
     messaging.admit_with(files.admit)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, files, webhooks)
+        management = _management(accounts, apps, server, messaging, routing, files, webhooks)
         routes = [
             *messaging_routes.routes(
                 messaging, server.oauth, files
@@ -181,6 +193,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         apps=apps,
         authorization=server,
         messaging=messaging,
+        routing=routing,
         files=files,
         webhooks=webhooks,
         app=web.Application(routes),
@@ -194,6 +207,7 @@ def _management(
     apps: Apps,
     server: AuthorizationServer,
     messaging: Messaging,
+    routing: Routing,
     files: Files,
     webhooks: Webhooks,
 ) -> FastAPI:
@@ -215,6 +229,7 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        routing_admin.router(routing, accounts),
         files_admin.router(files, accounts),
     ):
         api.include_router(router)

@@ -166,6 +166,19 @@ class Settings(BaseSettings):
         default=86_400, ge=60, description="How long an answer to an Idempotency-Key is kept."
     )
 
+    ring_seconds: float = Field(
+        default=72, ge=1, le=3_600, description="How long a conversation rings at an agent before it rings at another."
+    )
+    ring_pause_seconds: float = Field(
+        default=30,
+        ge=1,
+        le=3_600,
+        description="How long a conversation does not ring again at an agent who did not take it.",
+    )
+    agent_grace_seconds: float = Field(
+        default=30, ge=1, le=3_600, description="How long an agent who lost the connection is waited for."
+    )
+
     file_bytes: int = Field(
         default=3_145_728, ge=1, le=104_857_600, description="Largest file that is taken into a conversation."
     )

@@ -16,7 +16,7 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError
 from switchbay.messaging import store, workers
-from switchbay.messaging.commit import Announce, Happening, Outcome, run_batch
+from switchbay.messaging.commit import Announce, Happening, Outcome, Rings, run_batch
 from switchbay.messaging.domain import (
     CloseDialog,
     Command,
@@ -92,6 +92,7 @@ class Messaging:
             waiting=_WAITING,
         )
         self._listeners: list[Announce] = []
+        self._rings: Rings | None = None
         self._admissions: list[Admit] = []
         self._tidying: asyncio.Task[None] | None = None
 
@@ -165,8 +166,19 @@ class Messaging:
 
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | AppError]:
         now = self._clock.now_ms()
-        work = partial(run_batch, commands=commands, now=now, publish=self._webhooks.publish, announce=self._announce)
+        work = partial(
+            run_batch,
+            commands=commands,
+            now=now,
+            publish=self._webhooks.publish,
+            announce=self._announce,
+            rings=self._rings,
+        )
         return await self._db.write(work)
+
+    def use_rings(self, rings: Rings) -> None:
+        """Have commands answer rings, and rings end with what they offered. Routing calls it, before the start."""
+        self._rings = rings
 
     def admit_with(self, admit: Admit) -> None:
         """Have every command pass through ``admit`` before it is done: it may refuse it, or return another one."""

@@ -138,6 +138,17 @@ def change(
         int | None,
         typer.Option(metavar="SECONDS", help="Silence after which a conversation is closed; 0: never."),
     ] = None,
+    agent_capacity: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", help="Conversations that an agent gets at once who has no number of their own."),
+    ] = None,
+    requeue_on_disconnect: Annotated[
+        bool | None,
+        typer.Option(
+            "--requeue-on-disconnect/--keep-on-disconnect",
+            help="Whether the conversations of an agent who went away are given to others.",
+        ),
+    ] = None,
     ttr: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
@@ -167,6 +178,8 @@ def change(
         survey_app=survey_app,
         survey_seconds=survey_seconds,
         auto_close_seconds=auto_close_seconds,
+        agent_capacity=agent_capacity,
+        requeue_on_disconnect=requeue_on_disconnect,
         ttr_seconds=_targets(ttr),
     )
 
@@ -206,6 +219,8 @@ def _show(account: Account, as_json: bool) -> None:
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
+            ("agent capacity", account.agent_capacity),
+            ("agent disconnects", "back to the queue" if account.requeue_on_disconnect else "conversations stay"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
         ]
     )

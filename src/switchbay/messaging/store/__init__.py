@@ -24,7 +24,7 @@ from switchbay.messaging.store.idempotency import (
 from switchbay.messaging.store.keys import Key
 from switchbay.messaging.store.moves import insert_moves, list_moves, move_rows
 from switchbay.messaging.store.participants import follow_participants, list_conversation_ids_of
-from switchbay.messaging.store.queue import follow_queue
+from switchbay.messaging.store.queue import follow_queue, waits_no_more_so
 
 __all__ = [
     "PURGED_AT_ONCE",
@@ -52,4 +52,5 @@ __all__ = [
     "purge_outcomes",
     "update_consumers",
     "update_conversations",
+    "waits_no_more_so",
 ]

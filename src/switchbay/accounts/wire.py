@@ -120,6 +120,7 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "survey_app": account.survey_app,
         "survey_seconds": account.survey_seconds,
         "auto_close_seconds": account.auto_close_seconds,
+        "web_origins": list(account.web_origins),
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

@@ -138,6 +138,13 @@ def change(
         int | None,
         typer.Option(metavar="SECONDS", help="Silence after which a conversation is closed; 0: never."),
     ] = None,
+    web_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin whose pages may use the web messenger, * for any; repeatable. An empty one: none.",
+        ),
+    ] = None,
     ttr: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
@@ -152,6 +159,7 @@ def change(
     Examples:
       switchbay account set 4711001 --signature-algorithm sha256 --signature-encoding hex
       switchbay account set 4711001 --standard-webhooks v1
+      switchbay account set 4711001 --web-origin https://www.example.com
       switchbay account set 4711001 --ttr URGENT=120 --ttr NORMAL=1200
     """
     settings = load_settings(data_dir=data_dir, database_url=database_url)
@@ -167,6 +175,7 @@ def change(
         survey_app=survey_app,
         survey_seconds=survey_seconds,
         auto_close_seconds=auto_close_seconds,
+        web_origins=[origin for origin in web_origin if origin] if web_origin else None,
         ttr_seconds=_targets(ttr),
     )
 
@@ -206,6 +215,7 @@ def _show(account: Account, as_json: bool) -> None:
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
+            ("web messenger", ", ".join(account.web_origins) or "off"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
         ]
     )

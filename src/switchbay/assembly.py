@@ -27,8 +27,8 @@ from switchbay.kit.secret import Secret
 from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
+from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
-from switchbay.messaging import samples_admin
 from switchbay.messaging.public import Limits, Messaging
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
@@ -164,6 +164,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
+            *messenger.routes(),
             *manifest_routes.routes(options),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),

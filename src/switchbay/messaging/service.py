@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -16,7 +16,16 @@ from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError
 from switchbay.messaging import store, workers
 from switchbay.messaging.commit import Announce, Happening, Outcome, run_batch
-from switchbay.messaging.domain import Command, Consumer, Conversation, Reason, StoredEvent
+from switchbay.messaging.domain import (
+    CloseDialog,
+    Command,
+    Consumer,
+    Conversation,
+    Reason,
+    Step,
+    StoredEvent,
+    Survey,
+)
 from switchbay.messaging.domain.state import OpenOrClose
 from switchbay.messaging.errors import messaging_disabled, refusal
 from switchbay.messaging.samples import Sample, render_sample
@@ -121,6 +130,20 @@ class Messaging:
             raise messaging_disabled()
         return account.ttr_seconds
 
+    async def follow_with_survey(self, account_id: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The steps, with the account's survey to follow where they close the main dialog."""
+        if not any(isinstance(step, CloseDialog) for step in steps):
+            return steps
+        account = await self._accounts.get_account(account_id)
+        if not account.survey_app:
+            return steps
+        return tuple(
+            replace(step, survey=Survey(self.new_conversation_id(), account.survey_app))
+            if isinstance(step, CloseDialog)
+            else step
+            for step in steps
+        )
+
     async def submit(self, command: Command) -> Outcome:
         """Do a command; return when its effects and its webhook deliveries are durable. Raises its refusal."""
         if command.open is None and command.steps and not is_conversation_id(command.conversation_id):
@@ -168,6 +191,10 @@ class Messaging:
     ) -> list[Conversation]:
         """The newest conversations that began ``before`` this start time and id."""
         return await self._db.read(lambda tx: store.list_conversations(tx, account_id, state, before, most))
+
+    async def list_conversations_of(self, account_id: str, consumer_id: str, *, most: int) -> list[Conversation]:
+        """The newest conversations of a consumer."""
+        return await self._db.read(lambda tx: store.list_conversations_of(tx, account_id, consumer_id, most))
 
     async def list_events(
         self, account_id: str, conversation_id: str, dialog_id: str | None, *, since: int, most: int

@@ -9,6 +9,7 @@ from switchbay.messaging.store.conversations import (
     find_conversation,
     insert_conversations,
     list_conversations,
+    list_conversations_of,
     lock_conversations,
     update_conversations,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "insert_outcomes",
     "list_conversation_ids_of",
     "list_conversations",
+    "list_conversations_of",
     "list_events",
     "list_moves",
     "lock_consumers",

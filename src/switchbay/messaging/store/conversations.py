@@ -13,7 +13,7 @@ from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.domain import Conversation, Dialog, Facts, OpenOrClose
 from switchbay.messaging.domain.state import NO_FACTS
 from switchbay.messaging.store.keys import Key
-from switchbay.messaging.tables import conversations
+from switchbay.messaging.tables import conversations, participants
 
 _encode: Final = msgspec.json.Encoder().encode
 _dialogs: Final = msgspec.json.Decoder(tuple[Dialog, ...])
@@ -113,6 +113,30 @@ async def find_conversation(tx: Tx, account_id: str, conversation_id: str) -> Co
     """Read one conversation without locking it."""
     row = await tx.fetch_one(_find_conversation, {"account_id": account_id, "conversation_id": conversation_id})
     return None if row is None else _conversation(row)
+
+
+_conversations_of: Final = (
+    sa.select(conversations)
+    .join(
+        participants,
+        sa.and_(
+            participants.c.account_id == conversations.c.account_id,
+            participants.c.conversation_id == conversations.c.conversation_id,
+        ),
+    )
+    .where(
+        participants.c.account_id == sa.bindparam("account_id"),
+        participants.c.participant_id == sa.bindparam("participant_id"),
+    )
+    .order_by(conversations.c.started_at.desc(), conversations.c.conversation_id.desc())
+    .limit(sa.bindparam("most"))
+)
+
+
+async def list_conversations_of(tx: Tx, account_id: str, participant_id: str, most: int) -> list[Conversation]:
+    """The newest conversations that somebody takes part in."""
+    params: dict[str, Value] = {"account_id": account_id, "participant_id": participant_id, "most": most}
+    return [_conversation(row) for row in await tx.fetch(_conversations_of, params)]
 
 
 @lru_cache(maxsize=4)

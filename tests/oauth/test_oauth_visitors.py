@@ -163,16 +163,16 @@ async def test_an_account_without_web_origins_has_no_sign_up(stage: Stage, path:
     for origin in (None, PAGE):
         answer = await post(stage, path, origin=origin)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "web_messaging_off")
-        assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://www.example.com"])
-async def test_a_page_of_another_origin_is_refused_and_reads_nothing(shop: Stage, origin: str) -> None:
+async def test_a_page_of_another_origin_is_refused_and_may_read_why(shop: Stage, origin: str) -> None:
     answer = await post(shop, SIGN_UP, origin=origin)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_not_allowed")
+    assert answer.headers["access-control-allow-origin"] == origin
     preflight = await shop.http.options(SIGN_UP, headers={"Origin": origin})
     assert preflight.status_code == 403
-    assert "access-control-allow-origin" not in {*answer.headers, *preflight.headers}
+    assert "access-control-allow-origin" not in preflight.headers
 
 
 async def test_a_page_asks_beforehand(shop: Stage) -> None:

@@ -9,7 +9,7 @@ _KEPT_SECONDS: Final = 600
 
 
 def readable(origin: str | None) -> Mapping[str, str]:
-    """The headers with which a page of ``origin``, checked before, may read the answer. None: no page asks."""
+    """The headers with which a page of ``origin`` may read the answer. None: no page asks."""
     if origin is None:
         return {"Vary": "Origin"}
     return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}

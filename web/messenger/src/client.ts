@@ -398,6 +398,7 @@ export class Client {
     const conversation = result as unknown as Conversation;
     this.conversations.set(conversation.convId, conversation);
     const current = this.current();
+    if (current?.conversationDetails.state === "CLOSE") this.showTyping(false);
     if (current && !this.shown.includes(current.convId)) this.shown.push(current.convId);
   }
 

@@ -45,7 +45,7 @@ export class Identity {
   private async signUp(previous: string | null): Promise<string | null> {
     const answer = await fetch(`${this.server}/api/account/${encodeURIComponent(this.account)}/signup`, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "text/plain" }, // so that the browser need not ask beforehand
       body: JSON.stringify(previous ? { jwt: previous } : {}),
       credentials: "omit",
       mode: "cors",

@@ -40,6 +40,7 @@ h2{flex:1;font-size:16px;font-weight:600;overflow:hidden;text-overflow:ellipsis;
 .log{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:16px;min-height:80px}
 .log:focus-visible{outline-offset:-3px}
 .entries{display:flex;flex-direction:column;gap:10px;margin-block-start:12px}
+.welcome{max-width:84%;width:fit-content}
 .notice{color:var(--soft);font-size:13px;text-align:center}
 .message{max-width:84%;align-self:flex-start}
 .mine{align-self:flex-end}
@@ -66,7 +67,6 @@ button.picture,a.picture{display:block;padding:0;border:0;background:none}
 .card{flex:0 0 82%;scroll-snap-align:start;padding:10px;border:1px solid var(--line);border-radius:12px;background:var(--back)}
 .turns{display:flex;justify-content:flex-end;gap:6px}
 .turn{width:36px;height:36px;border:1px solid var(--line);border-radius:50%;background:var(--back);color:var(--text);font-size:20px;line-height:1}
-[dir=rtl] .turn{transform:scaleX(-1)}
 .file{display:flex;align-items:center;flex-wrap:wrap;gap:8px;padding:0;border:0;background:none;text-align:start;max-width:100%}
 .file img{max-height:180px;flex:0 0 auto}
 .name{min-width:0;overflow-wrap:anywhere}

@@ -50,7 +50,7 @@ export class View {
     this.log = el(
       "div",
       { class: "log", role: "log", "aria-live": "polite", "aria-label": strings.log, tabindex: "0" },
-      el("p", { class: "notice" }, strings.welcome),
+      el("p", { class: "bubble welcome", dir: "auto" }, strings.welcome),
       this.entries,
     );
     this.field = el("textarea", { rows: "1", maxlength: String(LONGEST), dir: "auto", placeholder: strings.compose, "aria-label": strings.compose });

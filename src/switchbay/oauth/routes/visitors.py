@@ -72,13 +72,13 @@ def _shown(token: Secret, *members: str) -> dict[str, str]:
 def _answering(visitors: Visitors, work: _Work) -> Callable[[Request], Awaitable[Response]]:
     async def post(request: Request) -> Response:
         account_id, origin = request.path_params["account"], request.headers.get("origin")
-        await visitors.admit_page(account_id, origin)
         headers = {**_NOT_STORED, **readable(origin)}
         try:
+            await visitors.admit_page(account_id, origin)
             body = await read_body(request, BODY_LIMIT)
             given = decode_as(body, _decoder) if body.strip() else _Given()
             return json_response(await work(account_id, given, client_address(request)), 200, headers)
-        except AppError as error:  # a page may read why, too
+        except AppError as error:  # any page may read why, so that its messenger can tell
             answer = error_response(error)
             answer.headers.update(headers)
             return answer

@@ -7,7 +7,6 @@ application's token in ``Authorization``, with or without ``Bearer``, and the co
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from msgspec import structs
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -79,9 +78,6 @@ class _SendApi:
         body = await call.body(self._service.limits.body_bytes)
         parsed = requests.parse_one(body)
         command, answer = self._to_command(account_id, caller, parsed, call, body)
-        if isinstance(parsed, requests.UpdateRequest):
-            steps = await self._service.follow_with_survey(account_id, command.steps)
-            command = structs.replace(command, steps=steps)
         outcome = await self._service.submit(command)
         return _answer(answers.Answer(parsed.id, "OK", answer(outcome)), outcome)
 

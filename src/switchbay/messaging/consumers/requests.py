@@ -137,7 +137,7 @@ class Requests:
 
     async def _update(self, frame: wire.Frame) -> Done:
         body = wire.read_body(frame, requests.updating)
-        steps = await self._messaging.follow_with_survey(self._account_id, requests.to_steps(body))
+        steps = requests.to_steps(body)
         await self._submit(frame, Command(self._account_id, self._caller, body.conversation_id, steps))
         return Done(wire.STRING, answers.FIELD_UPDATED)
 

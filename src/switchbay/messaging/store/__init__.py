@@ -10,6 +10,7 @@ from switchbay.messaging.store.conversations import (
     insert_conversations,
     list_conversations,
     list_conversations_of,
+    list_open,
     lock_conversations,
     update_conversations,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "list_conversations_of",
     "list_events",
     "list_moves",
+    "list_open",
     "lock_consumers",
     "lock_conversations",
     "move_rows",

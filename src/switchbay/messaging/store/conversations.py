@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from switchbay.infra.db import Row, Tx
+from switchbay.infra.db import Params, Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.domain import Conversation, Dialog, Facts, OpenOrClose
@@ -137,6 +137,36 @@ async def list_conversations_of(tx: Tx, account_id: str, participant_id: str, mo
     """The newest conversations that somebody takes part in."""
     params: dict[str, Value] = {"account_id": account_id, "participant_id": participant_id, "most": most}
     return [_conversation(row) for row in await tx.fetch(_conversations_of, params)]
+
+
+_open_after: Final = (
+    sa.select(conversations)
+    .where(
+        conversations.c.stage == sa.literal_column("'OPEN'"),  # as the index has it
+        sa.tuple_(conversations.c.account_id, conversations.c.started_at, conversations.c.conversation_id)
+        > sa.tuple_(
+            sa.bindparam("account_id", type_=sa.Text),
+            sa.bindparam("started_at", type_=sa.BigInteger),
+            sa.bindparam("conversation_id", type_=sa.Text),
+        ),
+        conversations.c.started_at <= sa.bindparam("until", type_=sa.BigInteger),
+    )
+    .order_by(conversations.c.account_id, conversations.c.started_at, conversations.c.conversation_id)
+    .limit(sa.bindparam("most"))
+)
+
+
+async def list_open(tx: Tx, after: tuple[str, int, str], until: int, most: int) -> list[Conversation]:
+    """Conversations with an open dialog that began until a time, by account and start, those ``after`` a place."""
+    account_id, started_at, conversation_id = after
+    params: Params = {
+        "account_id": account_id,
+        "started_at": started_at,
+        "conversation_id": conversation_id,
+        "until": until,
+        "most": most,
+    }
+    return [_conversation(row) for row in await tx.fetch(_open_after, params)]
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,6 @@
 """Builds every room and joins them into one application. Nothing imports this but entry points."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,13 +23,16 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness, SystemClock
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
+from switchbay.infra.websocket import SocketLimits, SocketRoute
 from switchbay.kit.secret import Secret
 from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
-from switchbay.messaging.public import Limits, Messaging
+from switchbay.messaging.public import Limits, Messaging, Routing
+from switchbay.messaging.routing import admin as routing_admin
+from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -62,12 +65,16 @@ class Platform:
     apps: Apps
     authorization: AuthorizationServer
     messaging: Messaging
+    routing: Routing
+    agents: AgentDoor
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
     directory_app: ASGIApp
     """Only the directory of services, for plain http."""
     egress: Egress
+    sockets: Sequence[SocketRoute] = ()
+    """Where WebSocket connections are opened."""
     _started: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -78,7 +85,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms.append(self.messaging)
+            rooms += [self.messaging, self.routing, self.agents]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -152,9 +159,32 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
+    routing = Routing(
+        db,
+        clock,
+        randomness,
+        accounts,
+        messaging,
+        ring_seconds=settings.ring_seconds,
+        pause_seconds=settings.ring_pause_seconds,
+        grace_seconds=settings.agent_grace_seconds,
+    )
+    agents = AgentDoor(
+        messaging,
+        routing,
+        accounts,
+        clock,
+        randomness,
+        SocketLimits(
+            frame_bytes=settings.socket_frame_bytes,
+            queue_bytes=settings.socket_queue_bytes,
+            idle_seconds=settings.socket_idle_seconds,
+        ),
+        most_of_user=settings.sockets_per_user,
+    )
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, webhooks)
+        management = _management(accounts, apps, server, messaging, routing, webhooks)
         routes = [
             *messaging_routes.routes(
                 messaging, server.oauth
@@ -176,15 +206,23 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         apps=apps,
         authorization=server,
         messaging=messaging,
+        routing=routing,
+        agents=agents,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
+        sockets=[agents.route()] if settings.answers else [],
     )
 
 
 def _management(
-    accounts: Accounts, apps: Apps, server: AuthorizationServer, messaging: Messaging, webhooks: Webhooks
+    accounts: Accounts,
+    apps: Apps,
+    server: AuthorizationServer,
+    messaging: Messaging,
+    routing: Routing,
+    webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
     api = FastAPI(
@@ -204,6 +242,7 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        routing_admin.router(routing, accounts),
     ):
         api.include_router(router)
     return api

@@ -172,6 +172,32 @@ class Settings(BaseSettings):
         default=86_400, ge=60, description="How long an answer to an Idempotency-Key is kept."
     )
 
+    socket_frame_bytes: int = Field(
+        default=1_048_576, ge=1_024, le=16_777_216, description="Largest message over a WebSocket connection."
+    )
+    socket_queue_bytes: int = Field(
+        default=4_194_304,
+        ge=65_536,
+        description="What may wait for a WebSocket peer that does not read; then it is closed.",
+    )
+    socket_idle_seconds: float = Field(
+        default=150, ge=65, description="How long a WebSocket connection may be silent, pings included."
+    )
+    sockets_per_user: int = Field(default=50, ge=1, description="Most WebSocket connections of one user on a node.")
+
+    ring_seconds: float = Field(
+        default=72, ge=1, le=3_600, description="How long a conversation rings at an agent before it rings at another."
+    )
+    ring_pause_seconds: float = Field(
+        default=30,
+        ge=1,
+        le=3_600,
+        description="How long a conversation does not ring again at an agent who did not take it.",
+    )
+    agent_grace_seconds: float = Field(
+        default=30, ge=1, le=3_600, description="How long an agent who lost the connection is waited for."
+    )
+
     logo_policy: Literal["warn", "enforce"] = Field(
         default="warn", description="Whether a bad logo only warns or refuses."
     )

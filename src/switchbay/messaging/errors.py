@@ -11,6 +11,7 @@ from typing import Final
 
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.domain import Reason
+from switchbay.messaging.routing.domain.answers import RingRefusal
 
 ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "parameter_missing": (40001, "Missing parameter"),
@@ -94,6 +95,20 @@ _REFUSALS: Final[Mapping[Reason, Callable[[], AppError]]] = {
 def refusal(reason: Reason) -> AppError:
     """The error for what the rules of conversations refuse."""
     return _REFUSALS[reason]()
+
+
+_RING_REFUSALS: Final[Mapping[RingRefusal, Callable[[], AppError]]] = {
+    RingRefusal.UNKNOWN: partial(AppError, Kind.NOT_FOUND, "ring_unknown", "There is no such ring."),
+    RingRefusal.FOREIGN: partial(AppError, Kind.FORBIDDEN, "ring_foreign", "The ring is another agent's."),
+    RingRefusal.ENDED: partial(
+        AppError, Kind.INVALID, "ring_ended", "The ring waits for an answer no more: it has ended or was overtaken."
+    ),
+}
+
+
+def ring_refusal(reason: RingRefusal) -> AppError:
+    """The error for an answer to a ring that is refused."""
+    return _RING_REFUSALS[reason]()
 
 
 def error_number(error: AppError) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError
 from switchbay.messaging import store, workers
-from switchbay.messaging.commit import Announce, Happening, Outcome, run_batch
+from switchbay.messaging.commit import Announce, Happening, Outcome, Rings, run_batch
 from switchbay.messaging.domain import (
     CloseDialog,
     Command,
@@ -89,6 +89,7 @@ class Messaging:
             waiting=_WAITING,
         )
         self._listeners: list[Announce] = []
+        self._rings: Rings | None = None
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -159,8 +160,19 @@ class Messaging:
 
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | AppError]:
         now = self._clock.now_ms()
-        work = partial(run_batch, commands=commands, now=now, publish=self._webhooks.publish, announce=self._announce)
+        work = partial(
+            run_batch,
+            commands=commands,
+            now=now,
+            publish=self._webhooks.publish,
+            announce=self._announce,
+            rings=self._rings,
+        )
         return await self._db.write(work)
+
+    def use_rings(self, rings: Rings) -> None:
+        """Have commands answer rings, and rings end with what they offered. Routing calls it, before the start."""
+        self._rings = rings
 
     def listen(self, listener: Announce) -> None:
         """Have ``listener`` called on the event loop with what has happened on this node, once it is durable."""
@@ -199,9 +211,25 @@ class Messaging:
         """The newest conversations that began ``before`` this start time and id."""
         return await self._db.read(lambda tx: store.list_conversations(tx, account_id, state, before, most))
 
-    async def list_conversations_of(self, account_id: str, consumer_id: str, *, most: int) -> list[Conversation]:
-        """The newest conversations of a consumer."""
-        return await self._db.read(lambda tx: store.list_conversations_of(tx, account_id, consumer_id, most))
+    async def list_open_conversations(self, account_id: str, *, most: int) -> list[Conversation]:
+        """The newest conversations of an account with an open dialog."""
+        return await self._db.read(lambda tx: store.list_open_of(tx, account_id, most))
+
+    async def list_conversations_of(
+        self, account_id: str, participant_id: str, *, is_open: bool | None = None, most: int
+    ) -> list[Conversation]:
+        """The newest conversations that somebody takes part in; ``is_open``: only those with an open dialog."""
+        return await self._db.read(
+            lambda tx: store.list_conversations_of(tx, account_id, participant_id, is_open=is_open, most=most)
+        )
+
+    async def read_events(
+        self, account_id: str, conversation_id: str, dialog_id: str, since: int, most: int
+    ) -> list[StoredEvent]:
+        """The events of a dialog whose sequence is at least ``since``, in order; none of what there is not."""
+        return await self._db.read(
+            lambda tx: store.list_events(tx, account_id, conversation_id, dialog_id, since, most)
+        )
 
     async def list_events(
         self, account_id: str, conversation_id: str, dialog_id: str | None, *, since: int, most: int

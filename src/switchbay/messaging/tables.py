@@ -92,6 +92,12 @@ queue: Final = sa.Table(
     sa.Column("since", sa.BigInteger, nullable=False),
     sa.Column("weight", sa.BigInteger, nullable=False),
     sa.Index("ix_messaging_queue_weight", "account_id", "weight", "conversation_id"),
+    sa.Index(
+        "ix_messaging_queue_suggested",
+        "account_id",
+        sqlite_where=sa.text("suggested_pid IS NOT NULL"),
+        postgresql_where=sa.text("suggested_pid IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -132,4 +138,127 @@ idempotency: Final = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Index("ix_messaging_idempotency_created_at", "created_at"),
+)
+
+# One row for an account: whoever changes agents or rings of it holds this row meanwhile. It counts the skills too.
+routers: Final = sa.Table(
+    "messaging_routers",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("last_skill", sa.BigInteger, nullable=False),
+)
+
+skills: Final = sa.Table(
+    "messaging_skills",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("skill_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_key", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("account_id", "name_key"),
+)
+
+# Agents who have had a socket, or for whom something was set. Without a socket they count as gone from ``leaves_at``.
+agents: Final = sa.Table(
+    "messaging_agents",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("user_pid", sa.Text, primary_key=True),
+    sa.Column("availability", sa.Text, nullable=False),
+    sa.Column("channels", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("capacity", sa.Integer),
+    sa.Column("is_connected", sa.Boolean, nullable=False),
+    sa.Column("leaves_at", sa.BigInteger),
+    sa.Column("rung_at", sa.BigInteger, nullable=False),
+    sa.Index(
+        "ix_messaging_agents_leaves",
+        "leaves_at",
+        sqlite_where=sa.text("leaves_at IS NOT NULL"),
+        postgresql_where=sa.text("leaves_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_messaging_agents_online",
+        "account_id",
+        sqlite_where=sa.text("availability = 'ONLINE'"),
+        postgresql_where=sa.text("availability = 'ONLINE'"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+agent_skills: Final = sa.Table(
+    "messaging_agent_skills",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("user_pid", sa.Text, primary_key=True),
+    sa.Column("skill_id", sa.Text, primary_key=True),
+    sa.Index("ix_messaging_agent_skills_skill", "account_id", "skill_id"),
+    sqlite_with_rowid=False,
+)
+
+# The nodes that have sockets of an account's agents, with the time until which each is believed to live.
+presence_nodes: Final = sa.Table(
+    "messaging_presence_nodes",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("node_id", sa.Text, primary_key=True),
+    sa.Column("lease_until", sa.BigInteger, nullable=False),
+    sa.Index("ix_messaging_presence_nodes_lease", "lease_until"),
+    sqlite_with_rowid=False,
+)
+
+# Which node has at least one socket of an agent.
+presence: Final = sa.Table(
+    "messaging_presence",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("user_pid", sa.Text, primary_key=True),
+    sa.Column("node_id", sa.Text, primary_key=True),
+    sa.Index("ix_messaging_presence_node", "account_id", "node_id"),
+    sqlite_with_rowid=False,
+)
+
+# Offers of waiting conversations to agents. The unique index is the rule that a conversation rings at one at a time.
+rings: Final = sa.Table(
+    "messaging_rings",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("ring_id", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text, nullable=False),
+    sa.Column("conversation_id", sa.Text, nullable=False),
+    sa.Column("consumer_id", sa.Text, nullable=False),
+    sa.Column("skill_id", sa.Text, nullable=False),
+    sa.Column("user_pid", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("is_suggestion", sa.Boolean, nullable=False),
+    sa.Column("weight", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("ended_at", sa.BigInteger),
+    sa.Index(
+        "ux_messaging_rings_waiting",
+        "account_id",
+        "conversation_id",
+        unique=True,
+        sqlite_where=sa.text("state = 'WAITING'"),
+        postgresql_where=sa.text("state = 'WAITING'"),
+    ),
+    sa.Index(
+        "ix_messaging_rings_agent",
+        "account_id",
+        "user_pid",
+        sqlite_where=sa.text("state = 'WAITING'"),
+        postgresql_where=sa.text("state = 'WAITING'"),
+    ),
+    sa.Index(
+        "ix_messaging_rings_expiry",
+        "expires_at",
+        sqlite_where=sa.text("state = 'WAITING'"),
+        postgresql_where=sa.text("state = 'WAITING'"),
+    ),
+    sa.Index("ix_messaging_rings_ended", "ended_at"),
+    sqlite_with_rowid=False,
 )

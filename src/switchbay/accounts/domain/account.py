@@ -16,6 +16,7 @@ _SPANS: Mapping[str, tuple[int, int]] = {
     "survey_seconds": (1, 30 * 24 * 3_600),
     "auto_close_seconds": (0, 365 * 24 * 3_600),
 }
+_MOST_CONVERSATIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Account:
     not ended after ``survey_seconds`` is closed. A conversation in which nobody has said anything for
     ``auto_close_seconds`` is closed, 0: never.
 
+    ``agent_capacity`` is how many conversations an agent is given at once who has no number of their own;
+    ``requeue_on_disconnect`` says whether the conversations of an agent who went away are given to others.
     ``web_origins`` are the origins whose pages may use the web messenger; without any there is none.
     """
 
@@ -49,6 +52,8 @@ class Account:
     survey_app: str = ""
     survey_seconds: int = 3_600
     auto_close_seconds: int = 0
+    agent_capacity: int = 30
+    requeue_on_disconnect: bool = True
     web_origins: tuple[str, ...] = ()
 
     def allows_origin(self, origin: str) -> bool:
@@ -72,6 +77,8 @@ class AccountChange:
     survey_app: str | None = None
     survey_seconds: int | None = None
     auto_close_seconds: int | None = None
+    agent_capacity: int | None = None
+    requeue_on_disconnect: bool | None = None
     web_origins: Sequence[str] | None = None
 
 
@@ -89,6 +96,8 @@ def changed(before: Account, change: AccountChange) -> Account:
     for name, (least, most) in _SPANS.items():
         if name in given and not least <= given[name] <= most:
             raise errors.account_setting_invalid(name, f"it must be {least} to {most} seconds.")
+    if not 1 <= given.get("agent_capacity", 1) <= _MOST_CONVERSATIONS:
+        raise errors.account_setting_invalid("agent_capacity", f"it must be 1 to {_MOST_CONVERSATIONS}.")
     return replace(before, **given)
 
 

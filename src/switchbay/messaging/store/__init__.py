@@ -11,6 +11,7 @@ from switchbay.messaging.store.conversations import (
     list_conversations,
     list_conversations_of,
     list_open,
+    list_open_of,
     lock_conversations,
     update_conversations,
 )
@@ -25,7 +26,7 @@ from switchbay.messaging.store.idempotency import (
 from switchbay.messaging.store.keys import Key
 from switchbay.messaging.store.moves import insert_moves, list_moves, move_rows
 from switchbay.messaging.store.participants import follow_participants, list_conversation_ids_of
-from switchbay.messaging.store.queue import follow_queue
+from switchbay.messaging.store.queue import follow_queue, waits_no_more_so
 
 __all__ = [
     "PURGED_AT_ONCE",
@@ -47,6 +48,7 @@ __all__ = [
     "list_events",
     "list_moves",
     "list_open",
+    "list_open_of",
     "lock_consumers",
     "lock_conversations",
     "move_rows",
@@ -54,4 +56,5 @@ __all__ = [
     "purge_outcomes",
     "update_consumers",
     "update_conversations",
+    "waits_no_more_so",
 ]

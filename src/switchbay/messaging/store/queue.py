@@ -25,6 +25,13 @@ _update: Final = (
 )
 
 
+def waits_no_more_so(before: Conversation | None, after: Conversation) -> bool:
+    """Whether a conversation that waited waits no more, or for another agent than before."""
+    if before is None or not before.is_waiting:
+        return False
+    return not after.is_waiting or _way(before)[:2] != _way(after)[:2]
+
+
 async def follow_queue(tx: Tx, changes: Collection[tuple[Conversation | None, Conversation]]) -> None:
     """Queue what has begun to wait, change what waits differently, take away what waits no more."""
     rows: list[dict[str, Value]] = []

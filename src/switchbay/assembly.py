@@ -30,7 +30,7 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
-from switchbay.messaging.public import Limits, Messaging, Routing
+from switchbay.messaging.public import ConsumerDoor, Limits, Messaging, Routing
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -67,6 +67,7 @@ class Platform:
     messaging: Messaging
     routing: Routing
     agents: AgentDoor
+    consumers: ConsumerDoor
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -85,7 +86,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.routing, self.agents]
+            rooms += [self.messaging, self.routing, self.agents, self.consumers]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -182,6 +183,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         ),
         most_of_user=settings.sockets_per_user,
     )
+    consumers = ConsumerDoor(messaging, server.visitors, clock, randomness)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, routing, webhooks)
@@ -208,11 +210,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         messaging=messaging,
         routing=routing,
         agents=agents,
+        consumers=consumers,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
-        sockets=[agents.route()] if settings.answers else [],
+        sockets=[agents.route(), consumers.route()] if settings.answers else [],
     )
 
 

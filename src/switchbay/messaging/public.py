@@ -1,6 +1,7 @@
 """The door of the messaging room: the services that assembly builds, their limits, and what they need of others."""
 
+from switchbay.messaging.consumers.door import ConsumerDoor
 from switchbay.messaging.routing.service import Routing
 from switchbay.messaging.service import AccountBook, Limits, Messaging, Publisher
 
-__all__ = ["AccountBook", "Limits", "Messaging", "Publisher", "Routing"]
+__all__ = ["AccountBook", "ConsumerDoor", "Limits", "Messaging", "Publisher", "Routing"]

@@ -75,7 +75,7 @@ class Done:
 
 class _State(msgspec.Struct, rename="camel"):
     availability: str
-    channels: list[str] = ["MESSAGING"]
+    channels: list[str] = msgspec.field(default_factory=lambda: ["MESSAGING"])
     description: Annotated[str, msgspec.Meta(max_length=256)] = ""
 
 

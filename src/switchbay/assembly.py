@@ -30,7 +30,9 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
-from switchbay.messaging.public import ConsumerDoor, Limits, Messaging, Routing
+from switchbay.messaging.files import admin as files_admin
+from switchbay.messaging.files import routes as files_routes
+from switchbay.messaging.public import ConsumerDoor, Files, Limits, Messaging, Routing, build_files
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -68,6 +70,7 @@ class Platform:
     routing: Routing
     agents: AgentDoor
     consumers: ConsumerDoor
+    files: Files
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -86,7 +89,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.routing, self.agents, self.consumers]
+            rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -160,6 +163,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
+    files = build_files(db, clock, randomness, vault, settings)
+    messaging.admit_with(files.admit)
     routing = Routing(
         db,
         clock,
@@ -183,13 +188,13 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         ),
         most_of_user=settings.sockets_per_user,
     )
-    consumers = ConsumerDoor(messaging, server.visitors, clock, randomness)
+    consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, routing, webhooks)
+        management = _management(accounts, apps, server, messaging, routing, files, webhooks)
         routes = [
             *messaging_routes.routes(
-                messaging, server.oauth
+                messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
             *apps_routes.routes(apps, accounts),
@@ -198,6 +203,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *accounts_routes.directory_routes(accounts),
             *messenger.routes(),
             *manifest_routes.routes(options),
+            *files_routes.routes(files),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -211,6 +217,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         routing=routing,
         agents=agents,
         consumers=consumers,
+        files=files,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
@@ -225,6 +232,7 @@ def _management(
     server: AuthorizationServer,
     messaging: Messaging,
     routing: Routing,
+    files: Files,
     webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
@@ -246,6 +254,7 @@ def _management(
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
         routing_admin.router(routing, accounts),
+        files_admin.router(files, accounts),
     ):
         api.include_router(router)
     return api

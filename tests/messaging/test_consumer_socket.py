@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.consumer_socket import Consumers, serve_consumers, until
+from support.files_house import TEXT, file_event
 from support.messaging_stage import ACCOUNT, CONSUMER, Stage, text
 from switchbay.accounts.public import OPERATOR, AccountChange
 from switchbay.messaging.domain import AgentCaller, Command, Event, EventKind, OpenDialog, Publish
@@ -288,6 +289,32 @@ async def test_metadata_comes_back_to_its_author_only(consumers: Consumers) -> N
             await reader.follow(conversation)
         await kim.say(conversation, metadata=metadata)
         assert [(await reader.events(1))[0]["metadata"] for reader in (kim, also_kim)] == [metadata, metadata]
+
+
+# Files
+
+
+async def test_a_file_goes_both_ways(consumers: Consumers) -> None:
+    stage = consumers.stage
+    async with consumers.connect() as kim:
+        conversation = await kim.open()
+        await kim.follow(conversation)
+        asked = {"fileSize": str(len(TEXT)), "fileType": "TXT"}
+        answer = await kim.request("ms.GenerateURLForUploadFile", asked)
+        assert (answer["code"], answer["type"]) == (200, "ms.GenerateURLResponse")
+        place = answer["body"]
+        uploaded = await stage.http.put(place["relativePath"], params=place["queryParams"], content=TEXT)
+        assert uploaded.status_code == 201
+        event = file_event(place["relativePath"], caption="notes.txt", fileType="TXT")
+        await kim.done("ms.PublishEvent", {"dialogId": conversation, "event": event})
+        (told,) = await kim.events(1)
+        assert told["event"]["message"]["caption"] == "notes.txt"
+        found = await kim.done("ms.GenerateURLForDownloadFile", {"relativePath": place["relativePath"]})
+        downloaded = await stage.http.get(found["relativePath"], params=found["queryParams"])
+        assert downloaded.content == TEXT
+    async with consumers.connect("lee") as lee:
+        refused = await lee.request("ms.GenerateURLForDownloadFile", {"relativePath": place["relativePath"]})
+        assert refused["code"] == 404
 
 
 # Repeating

@@ -174,7 +174,8 @@ async def serve_consumers(stage: Stage, **options: Any) -> AsyncIterator[Consume
     """Serve the socket for an account that has a page with the messenger."""
     await stage.accounts.update_account(ACCOUNT, AccountChange(web_origins=[PAGE]), OPERATOR)
     visitors = KnownVisitors(stage.accounts)
-    door = ConsumerDoor(stage.messaging, visitors, stage.clock, Randomness(), **{"grace_seconds": 0.05, **options})
+    options = {"grace_seconds": 0.05, **options}
+    door = ConsumerDoor(stage.messaging, visitors, stage.clock, Randomness(), stage.files, **options)
     sockets = servers.open_sockets("127.0.0.1", 0)
     stop = asyncio.Event()
     site = servers.Site(Application([]), sockets, sockets_at=[door.route()])

@@ -262,3 +262,37 @@ rings: Final = sa.Table(
     sa.Index("ix_messaging_rings_ended", "ended_at"),
     sqlite_with_rowid=False,
 )
+
+# Files. What is due at purge_at is looked at then: given up, removed, or (NULL) kept as long as its conversation.
+files: Final = sa.Table(
+    "messaging_files",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("uploader_id", sa.Text, nullable=False),
+    sa.Column("is_by_consumer", sa.Boolean, nullable=False),
+    sa.Column("installation_id", sa.Text),
+    sa.Column("conversation_id", sa.Text),
+    sa.Column("is_private", sa.Boolean, nullable=False),
+    sa.Column("declared_size", sa.BigInteger, nullable=False),
+    sa.Column("file_type", sa.Text),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("preview_size", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("purge_at", sa.BigInteger),
+    sa.Index(
+        "ix_messaging_files_purge_at",
+        "purge_at",
+        sqlite_where=sa.text("purge_at IS NOT NULL"),
+        postgresql_where=sa.text("purge_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_messaging_files_conversation",
+        "account_id",
+        "conversation_id",
+        sqlite_where=sa.text("conversation_id IS NOT NULL"),
+        postgresql_where=sa.text("conversation_id IS NOT NULL"),
+    ),
+)

@@ -112,14 +112,14 @@ class ConsumerConnection(Line):
             return
         dialog_id = published.dialog_id
         cursor = requests.cursors.get(dialog_id)
-        if cursor is None:
-            return
+        consumer_id = self._visitor.consumer_id
+        if cursor is None or (published.sequence is None and published.originator_id == consumer_id):
+            return  # that they type or are there, they know
         is_told = cursor.take(published)
         if is_told is None:
             cursor.is_reading = True
             self.add(lambda: requests.read_on(dialog_id, cursor))
         elif is_told:
-            consumer_id = self._visitor.consumer_id
             self.tell(wire.published_notification(conversation.conversation_id, published, consumer_id))
 
     # Requests

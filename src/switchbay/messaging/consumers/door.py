@@ -15,6 +15,7 @@ from switchbay.messaging.consumers.connection import ConsumerConnection
 from switchbay.messaging.consumers.feed import MOST_SOCKETS, ConsumerFeed, Reader, Who
 from switchbay.messaging.consumers.presence import GRACE_SECONDS, Presence
 from switchbay.messaging.consumers.requests import Outlet, Requests
+from switchbay.messaging.files.service import Files
 from switchbay.messaging.service import Messaging
 from switchbay.oauth.public import Visitor
 
@@ -47,6 +48,7 @@ class ConsumerDoor:
         visitors: Visitors,
         clock: Clock,
         randomness: Randomness,
+        files: Files,
         *,
         init_seconds: float = INIT_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
@@ -55,6 +57,7 @@ class ConsumerDoor:
         self._visitors = visitors
         self._clock = clock
         self._randomness = randomness
+        self._files = files
         self._init_seconds = init_seconds
         self._feed = ConsumerFeed()
         self._presence = Presence(messaging, self._feed, grace_seconds)
@@ -108,9 +111,8 @@ class ConsumerDoor:
 
     def requests_of(self, visitor: Visitor, out: Outlet) -> Requests:
         """The requests of a consumer on one socket."""
-        return Requests(
-            self._messaging, self._clock, self._randomness.uuid, visitor.account_id, visitor.consumer_id, out
-        )
+        who = (visitor.account_id, visitor.consumer_id)
+        return Requests(self._messaging, self._files, self._clock, self._randomness.uuid, *who, out)
 
     def join(self, visitor: Visitor, reader: Reader) -> None:
         """Begin to tell a socket what happens. Raises ``socket_limit``."""

@@ -40,7 +40,7 @@ class Cursor:
         """Whether to tell the event now; None when events before it are missing and must be read first."""
         sequence = published.sequence
         if sequence is None:
-            return not self.is_reading and published.audience is Audience.ALL
+            return published.audience is Audience.ALL
         self.heard = max(self.heard, sequence)
         if self.is_reading or sequence < self.next:
             return False

@@ -22,6 +22,7 @@ from switchbay.messaging.consumers.following import (
 )
 from switchbay.messaging.domain import Audience, Command, ConsumerCaller, Conversation, IdempotencyKey, Reason
 from switchbay.messaging.errors import parameter_missing, refusal
+from switchbay.messaging.files.service import Files
 from switchbay.messaging.service import Messaging
 from switchbay.messaging.wire import answers, keys, requests
 
@@ -52,6 +53,7 @@ class Requests:
     def __init__(
         self,
         messaging: Messaging,
+        files: Files,
         clock: Clock,
         new_id: Callable[[], str],
         account_id: str,
@@ -59,6 +61,7 @@ class Requests:
         out: Outlet,
     ) -> None:
         self._messaging = messaging
+        self._files = files
         self._clock = clock
         self._new_id = new_id
         self._account_id = account_id
@@ -78,8 +81,8 @@ class Requests:
             "SubscribeExConversations": self._subscribe,
             "UnsubscribeExConversations": self._unsubscribe,
             "SubscribeMessagingEvents": self._follow,
-            "GenerateURLForUploadFile": self._no_files,
-            "GenerateURLForDownloadFile": self._no_files,
+            "GenerateURLForUploadFile": self._announce_file,
+            "GenerateURLForDownloadFile": self._find_file,
         }
 
     async def do(self, frame: wire.Frame) -> Done:
@@ -97,8 +100,17 @@ class Requests:
     async def _keep_alive(self, _frame: wire.Frame) -> Done:
         return Done(wire.STRING, "OK")
 
-    async def _no_files(self, _frame: wire.Frame) -> Done:
-        raise AppError(Kind.INVALID, "file_transfer_unavailable", "This server does not store files for conversations.")
+    # Files
+
+    async def _announce_file(self, frame: wire.Frame) -> Done:
+        size, kind = requests.announced_file(wire.read_body(frame, wire.anything))
+        address = await self._files.generate_upload_url(self._account_id, self._caller, None, size, kind)
+        return Done(wire.URL, answers.Address(address.relative_path, address.query))
+
+    async def _find_file(self, frame: wire.Frame) -> Done:
+        path = requests.wanted_file(wire.read_body(frame, wire.anything))
+        address = await self._files.generate_download_url(self._account_id, self._caller, path)
+        return Done(wire.URL, answers.Address(address.relative_path, address.query))
 
     # Changes
 

@@ -174,7 +174,9 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         ring_seconds=settings.ring_seconds,
         pause_seconds=settings.ring_pause_seconds,
         grace_seconds=settings.agent_grace_seconds,
+        publish=messaging.feed.publish,
     )
+    messaging.feed.on_items(routing.announce)
     agents = AgentDoor(
         messaging,
         routing,

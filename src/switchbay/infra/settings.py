@@ -178,7 +178,7 @@ class Settings(BaseSettings):
     socket_queue_bytes: int = Field(
         default=4_194_304,
         ge=65_536,
-        description="What may wait for a WebSocket peer that does not read; then it is closed.",
+        description="What may wait for a WebSocket peer that does not read.",
     )
     socket_idle_seconds: float = Field(
         default=150, ge=65, description="How long a WebSocket connection may be silent, pings included."

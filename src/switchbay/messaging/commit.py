@@ -49,6 +49,7 @@ from switchbay.webhooks.public import Notification
 
 PublishNotifications: TypeAlias = Callable[[Tx, Sequence[Notification]], Awaitable[None]]
 Announce: TypeAlias = Callable[[Sequence["Happening"]], None]
+RecordHappenings: TypeAlias = Callable[[Tx, Sequence["Happening"]], Awaitable[None]]
 PROFILE_BYTES: Final = 65_536
 _NOTHING: Final[Mapping[str, JsonValue]] = {}
 
@@ -89,10 +90,12 @@ async def run_batch(
     publish: PublishNotifications,
     announce: Announce | None = None,
     rings: Rings | None = None,
+    record: RecordHappenings | None = None,
 ) -> list[Outcome | AppError]:
     """Do all commands, each completely or not at all; return one outcome or error for each. ``now`` in milliseconds.
 
-    ``announce`` is called with what has happened, in order, once it is durable.
+    ``record`` stores within the transaction what has happened, ``announce`` is called with it, in order, once it is
+    durable.
     """
     known = await store.lock_consumers(
         tx,
@@ -123,6 +126,8 @@ async def run_batch(
         await rings.follow(tx, ledger.ended_rings, ledger.overtaken, now)
     if ledger.notifications:
         await publish(tx, ledger.notifications)
+    if record is not None and ledger.happenings:
+        await record(tx, ledger.happenings)
     if announce is not None and ledger.happenings:
         tx.on_commit(partial(announce, ledger.happenings))
     return results

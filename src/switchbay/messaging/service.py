@@ -28,6 +28,7 @@ from switchbay.messaging.domain import (
 )
 from switchbay.messaging.domain.state import OpenOrClose
 from switchbay.messaging.errors import messaging_disabled, refusal
+from switchbay.messaging.feed.feed import Feed
 from switchbay.messaging.samples import Sample, render_sample
 from switchbay.messaging.wire.ids import is_conversation_id
 from switchbay.webhooks.public import Notification
@@ -93,16 +94,21 @@ class Messaging:
         )
         self._listeners: list[Announce] = []
         self._admissions: list[Admit] = []
+        self.feed = Feed(db, clock, randomness.uuid())
+        """What happens on all nodes; ``listen`` tells of this one."""
+        self._listeners.append(self.feed.heard)
         self._rings: Rings | None = None
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin the background work."""
+        await self.feed.start()
         self._tidying = asyncio.create_task(self._tidy_until_stopped(), name="messaging-tidy")
 
     async def stop(self) -> None:
         """Finish the requests that are under way and end the background work."""
         await self._batcher.close()
+        await self.feed.stop()
         if self._tidying is not None:
             self._tidying.cancel()
             with suppress(asyncio.CancelledError):
@@ -173,6 +179,7 @@ class Messaging:
             publish=self._webhooks.publish,
             announce=self._announce,
             rings=self._rings,
+            record=self.feed.record,
         )
         return await self._db.write(work)
 

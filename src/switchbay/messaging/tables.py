@@ -296,3 +296,17 @@ files: Final = sa.Table(
         postgresql_where=sa.text("conversation_id IS NOT NULL"),
     ),
 )
+
+# What a node of several leaves for the others about each of its batches; read at once, and kept for two minutes.
+feed: Final = sa.Table(
+    "messaging_feed",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("node_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("ix_messaging_feed_node", "node_id", "number"),
+    sa.Index("ix_messaging_feed_at", "at"),
+    sqlite_with_rowid=False,
+)

@@ -63,7 +63,7 @@ class ConsumerDoor:
         self._presence = Presence(messaging, self._feed, grace_seconds)
         self._rates: Rates[Who] = Rates(clock, _REQUESTS_PER_MINUTE)
         self._unknown: dict[str, int] = {}
-        messaging.listen(self._feed.heard)
+        messaging.feed.follow(self._feed.heard, self._feed.has_sockets, self._feed.end_all)
 
     @property
     def init_seconds(self) -> float:

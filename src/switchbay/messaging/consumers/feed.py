@@ -1,8 +1,10 @@
-"""What happens in a consumer's conversations, told to the sockets of that consumer on this node."""
+"""What happens in a consumer's conversations, on whichever node, told to the sockets of that consumer on this one."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from switchbay.infra.websocket import FAILED
 from switchbay.messaging.commit import Happening
 from switchbay.messaging.domain import Changed, Conversation, Published
 
@@ -22,12 +24,27 @@ class Reader(Protocol):
         """Something was published, for whomever."""
         ...
 
+    def end(self, code: int, reason: str) -> None:
+        """Close the connection."""
+        ...
+
 
 class ConsumerFeed:
     """Knows which consumers have sockets here."""
 
     def __init__(self) -> None:
         self._readers: dict[Who, list[Reader]] = {}
+        self._accounts: Counter[str] = Counter()
+
+    def has_sockets(self, account_id: str) -> bool:
+        """Whether an account has sockets of consumers here."""
+        return self._accounts[account_id] > 0
+
+    def end_all(self) -> None:
+        """End every socket: what other nodes did may be missing here, and clients read on where they were."""
+        for readers in tuple(self._readers.values()):
+            for reader in tuple(readers):
+                reader.end(FAILED, "something may have been missed")
 
     def heard(self, happenings: Sequence[Happening]) -> None:
         """Tell those whom it concerns what has happened."""
@@ -44,6 +61,7 @@ class ConsumerFeed:
         if len(readers) >= MOST_SOCKETS:
             return False
         readers.append(reader)
+        self._accounts[who[0]] += 1
         return True
 
     def leave(self, who: Who, reader: Reader) -> None:
@@ -51,6 +69,9 @@ class ConsumerFeed:
         readers = self._readers.get(who, [])
         if reader in readers:
             readers.remove(reader)
+            self._accounts[who[0]] -= 1
+            if not self._accounts[who[0]]:
+                del self._accounts[who[0]]
         if not readers:
             self._readers.pop(who, None)
 

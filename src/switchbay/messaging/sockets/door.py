@@ -94,7 +94,7 @@ class AgentDoor:
         self._means = Means(messaging, routing, accounts, self._names, self.hub, clock, randomness.uuid)
         self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        messaging.listen(self.hub.happened)
+        messaging.feed.follow(self.hub.happened, self.hub.has_sockets, self.hub.end_all)
         routing.listen(self.hub.routed)
         accounts.on_session_end(self._sessions_ended)
 
@@ -118,7 +118,10 @@ class AgentDoor:
             await asyncio.wait(tuple(self._tasks), timeout=5)
 
     async def open(self, upgrade: Upgrade) -> Taker:
-        """Decide about an upgrade. Raises ``session_invalid`` (401), ``role_missing`` (403) and ``socket_limit`` (429)."""
+        """Decide about an upgrade.
+
+        Raises ``session_invalid`` (401), ``role_missing`` (403) and ``socket_limit`` (429).
+        """
         account_id, bearer = upgrade.segments
         principal = await self._accounts.authenticate(account_id, bearer)
         require(principal, Role.AGENT, *MANAGERS)

@@ -1,4 +1,4 @@
-"""Envelopes of the agents' socket: requests in, answers and notifications out (messaging protocol, sections 3.4–3.6).
+"""Envelopes of the agents' socket: requests in, answers and notifications out (messaging protocol, sections 3.4 on).
 
 A request is known by the last component of its type, so that old and new names are one. Its id is echoed as it came,
 whatever JSON value it is. An error is an answer whose code is above 399 and whose body is a sentence.

@@ -1,8 +1,8 @@
 """Who is told what on this node: changes of conversations to those who subscribed, events to those who take part.
 
-What happens is told in its order: here right after the commit, from other nodes when their notices have been read. Where
-an event from here would overtake one from another node, that one is read from the database first, so that within a
-dialog every socket gets every event once and in order.
+What happens is told in its order: here right after the commit, from other nodes when their notices have been read.
+Where an event from here would overtake one from another node, that one is read from the database first, so that within
+a dialog every socket gets every event once and in order.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 import structlog
 
+from switchbay.infra.websocket import GOING_AWAY
 from switchbay.kit.errors import AppError
 from switchbay.messaging.commit import Happening
 from switchbay.messaging.domain import (
@@ -92,6 +93,16 @@ class Hub:
     def accounts(self) -> list[str]:
         """The accounts that have sockets here."""
         return list(self._by_account)
+
+    def has_sockets(self, account_id: str) -> bool:
+        """Whether an account has sockets here."""
+        return account_id in self._by_account
+
+    def end_all(self) -> None:
+        """Close every socket: something may be missing that cannot be told any more, and whoever comes again asks."""
+        for account_id in self.accounts():
+            for socket in self.sockets_of(account_id):
+                socket.end(GOING_AWAY, "events may be missing; come again")
 
     def sockets_of(self, account_id: str) -> list[AgentSocket]:
         """The sockets of an account."""

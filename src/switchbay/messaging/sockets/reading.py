@@ -2,16 +2,17 @@
 
 from typing import Final
 
-from switchbay.messaging.domain import Conversation
+from switchbay.messaging.domain import Conversation, OpenOrClose
 from switchbay.messaging.service import Messaging
 from switchbay.messaging.sockets.subscriptions import Wanted
 
 _MOST_SEARCHED: Final = 2_000
+_OPEN: Final[frozenset[OpenOrClose]] = frozenset({"OPEN"})
 
 
 async def list_wanted(messaging: Messaging, account_id: str, wanted: Wanted, most: int) -> list[Conversation]:
     """The newest conversations that match, at most ``most``."""
-    is_open = True if wanted.states == {"OPEN"} or wanted.stages == {"OPEN"} else None
+    is_open = True if _OPEN in {wanted.states, wanted.stages} else None
     people = wanted.agents if wanted.seen_by is None else frozenset({wanted.seen_by})
     if wanted.consumer_id is not None:
         people = frozenset({wanted.consumer_id})

@@ -1,8 +1,8 @@
 """Conversations, events, rings and agents' states as agents' sockets show them, in the old style and in the new.
 
-Old: types begin with ``.ams.``, participants are objects from role to old ids beside the PIds, an event is the body. New:
-types as connectors have them, participants are a list, events are changes. Section 5 of the messaging protocol, with what
-the client library's transformer needs: every role's key, the same order in both lists, who is suggested last.
+Old: types begin with ``.ams.``, participants are objects from role to old ids beside the PIds, an event is the body.
+New: types as connectors have them, participants are a list, events are changes. Section 5 of the messaging protocol,
+with what the client library's transformer needs: every role's key, the same order in both lists, suggested ones last.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What each request on an agent's socket does (section 4): checked, done durably, answered; what follows is told after."""
+"""What each request on an agent's socket does (section 4): checked, done durably, answered; what follows, after."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class Done:
 
 class _State(msgspec.Struct, rename="camel"):
     availability: str
-    channels: list[str] = msgspec.field(default_factory=lambda: ["MESSAGING"])
+    channels: tuple[str, ...] = ("MESSAGING",)
     description: Annotated[str, msgspec.Meta(max_length=256)] = ""
 
 
@@ -391,7 +391,7 @@ class Requests:
         return found
 
     async def _with_conversation(self, dialog_id: str, conversation_id: str, use: Callable[[str], Awaitable[T]]) -> T:
-        """Use the conversation of a dialog: the one that is named, that has the dialog's id, or in which it is found."""
+        """Use the conversation of a dialog: the named one, the one with the dialog's id, or the one that has it."""
         seen = self._means.hub.find_conversation_id(self._account_id, dialog_id)
         try:
             return await use(conversation_id or seen or dialog_id)

@@ -16,6 +16,14 @@ from switchbay.messaging.store.conversations import (
     update_conversations,
 )
 from switchbay.messaging.store.events import event_row, insert_events, list_events
+from switchbay.messaging.store.feed import (
+    PAGES_AT_ONCE,
+    insert_pages,
+    list_page_nodes,
+    list_pages,
+    page_row,
+    purge_pages,
+)
 from switchbay.messaging.store.idempotency import (
     PURGED_AT_ONCE,
     find_outcomes,
@@ -29,6 +37,7 @@ from switchbay.messaging.store.participants import follow_participants, list_con
 from switchbay.messaging.store.queue import follow_queue, waits_no_more_so
 
 __all__ = [
+    "PAGES_AT_ONCE",
     "PURGED_AT_ONCE",
     "Key",
     "event_row",
@@ -42,6 +51,7 @@ __all__ = [
     "insert_events",
     "insert_moves",
     "insert_outcomes",
+    "insert_pages",
     "list_conversation_ids_of",
     "list_conversations",
     "list_conversations_of",
@@ -49,11 +59,15 @@ __all__ = [
     "list_moves",
     "list_open",
     "list_open_of",
+    "list_page_nodes",
+    "list_pages",
     "lock_consumers",
     "lock_conversations",
     "move_rows",
     "outcome_row",
+    "page_row",
     "purge_outcomes",
+    "purge_pages",
     "update_consumers",
     "update_conversations",
     "waits_no_more_so",

@@ -181,7 +181,7 @@ def _conversations_of(*, is_open: bool) -> sa.Select[Any]:
 async def list_conversations_of(
     tx: Tx, account_id: str, participant_id: str, *, is_open: bool | None = None, most: int
 ) -> list[Conversation]:
-    """The newest conversations that somebody takes part in, or is offered; ``is_open``: only those with an open dialog."""
+    """The newest conversations that somebody takes part in or is offered; ``is_open``: with an open dialog."""
     params: Params = {"account_id": account_id, "participant_id": participant_id, "most": most}
     rows = await tx.fetch(_conversations_of(is_open=bool(is_open)), params)
     return [_conversation(row) for row in rows]

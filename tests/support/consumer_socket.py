@@ -173,6 +173,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 async def serve_consumers(stage: Stage, **options: Any) -> AsyncIterator[Consumers]:
     """Serve the socket for an account that has a page with the messenger."""
     await stage.accounts.update_account(ACCOUNT, AccountChange(web_origins=[PAGE]), OPERATOR)
+    await stage.messaging.feed.start()
     visitors = KnownVisitors(stage.accounts)
     options = {"grace_seconds": 0.05, **options}
     door = ConsumerDoor(stage.messaging, visitors, stage.clock, Randomness(), stage.files, **options)
@@ -186,3 +187,4 @@ async def serve_consumers(stage: Stage, **options: Any) -> AsyncIterator[Consume
         stop.set()
         await serving
         await door.stop()
+        await stage.messaging.feed.stop()

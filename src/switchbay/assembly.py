@@ -68,9 +68,9 @@ class Platform:
     authorization: AuthorizationServer
     messaging: Messaging
     routing: Routing
+    files: Files
     agents: AgentDoor
     consumers: ConsumerDoor
-    files: Files
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -163,8 +163,6 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
-    files = build_files(db, clock, randomness, vault, settings)
-    messaging.admit_with(files.admit)
     routing = Routing(
         db,
         clock,
@@ -177,10 +175,13 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         publish=messaging.feed.publish,
     )
     messaging.feed.on_items(routing.announce)
+    files = build_files(db, clock, randomness, vault, settings)
+    messaging.admit_with(files.admit)
     agents = AgentDoor(
         messaging,
         routing,
         accounts,
+        files,
         clock,
         randomness,
         SocketLimits(
@@ -217,9 +218,9 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         authorization=server,
         messaging=messaging,
         routing=routing,
+        files=files,
         agents=agents,
         consumers=consumers,
-        files=files,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),

@@ -438,6 +438,31 @@ def test_session_that_the_server_ended_already_is_forgotten(runner: CliRunner, a
     assert load_sessions() == []
 
 
+def test_skills_agents_and_the_queue_are_looked_after(admin: User) -> None:
+    made = admin.json("skill", "create", "Billing", "--description", "Bills")
+    skill = made["skill_id"]
+    assert admin.json("skill", "update", skill, "--name", "Invoices") == made | {"name": "Invoices"}
+    assert admin.json("skill", "list")["items"] == [made | {"name": "Invoices"}]
+    anna = admin.json("agent", "set", "anna", "--skill", skill, "--capacity", "3")
+    assert (anna["login_name"], anna["skills"], anna["capacity"]) == ("anna", [skill], 3)
+    people = admin.run("agent", "list").stdout
+    assert "OFFLINE" in people
+    assert "0 + 0 of 3" in people
+    assert "Invoices" in people
+    refused = admin.run("skill", "delete", skill, "--yes")
+    assert (refused.exit_code, "(skill_used)" in refused.stderr) == (5, True)
+    plain = admin.json("agent", "set", anna["user_id"], "--no-skills", "--capacity", "account")
+    assert (plain["skills"], plain["own_capacity"]) == ([], None)
+    assert admin.run("agent", "set", "nobody", "--capacity", "1").exit_code == 4
+    assert admin.run("agent", "set", "anna", "--capacity", "many").exit_code == 2
+    assert admin.run("agent", "set", "anna", "--skill", skill, "--no-skills").exit_code == 2
+    assert admin.run("skill", "delete", skill).exit_code == 2
+    assert admin.json("skill", "delete", skill, "--yes") == {"skill_id": skill, "deleted": True}
+    waiting = admin.json("queue")
+    assert sorted(waiting) == ["items", "next_cursor", "waiting"]
+    assert f"{len(waiting['items'])} of {waiting['waiting']}" in admin.run("queue").stderr
+
+
 def test_registration_tokens_are_made_listed_and_revoked(admin: User, bay: Bay) -> None:
     made = admin.json("registration", "token", "team A", "--uses", "2", "--days", "30")
     assert made["expires_at"] - made["created_at"] == 30 * 86_400_000

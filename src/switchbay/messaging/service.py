@@ -93,11 +93,11 @@ class Messaging:
             waiting=_WAITING,
         )
         self._listeners: list[Announce] = []
-        self._admissions: list[Admit] = []
         self.feed = Feed(db, clock, randomness.uuid())
         """What happens on all nodes; ``listen`` tells of this one."""
         self._listeners.append(self.feed.heard)
         self._rings: Rings | None = None
+        self._admissions: list[Admit] = []
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

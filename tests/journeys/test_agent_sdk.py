@@ -60,7 +60,7 @@ async def transcript(node: Node, conversation: str, dialog: str = "") -> list[tu
 async def wait_for_transcript(node: Node, conversation: str, length: int, dialog: str = "") -> list[tuple[str, str]]:
     """The transcript when it is this long."""
     async with asyncio.timeout(20):
-        while len(found := await transcript(node, conversation, dialog)) < length:
+        while len(found := await transcript(node, conversation, dialog)) < length:  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.05)
     return found
 

@@ -17,6 +17,7 @@ from switchbay.apps import admin as apps_admin
 from switchbay.apps import routes as apps_routes
 from switchbay.apps.public import Apps
 from switchbay.console import public as console
+from switchbay.content import routes as content_routes
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.egress import Egress
@@ -165,6 +166,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *manifest_routes.routes(options),
+            *content_routes.routes(),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -203,6 +205,7 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        content_routes.router(),
     ):
         api.include_router(router)
     return api

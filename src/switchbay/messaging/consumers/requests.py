@@ -103,12 +103,14 @@ class Requests:
     # Files
 
     async def _announce_file(self, frame: wire.Frame) -> Done:
-        size, kind = requests.announced_file(wire.read_body(frame, wire.anything))
+        body = wire.read_body(frame, wire.anything)
+        size, kind = requests.announced_file(body)
         address = await self._files.generate_upload_url(self._account_id, self._caller, None, size, kind)
         return Done(wire.URL, answers.Address(address.relative_path, address.query))
 
     async def _find_file(self, frame: wire.Frame) -> Done:
-        path = requests.wanted_file(wire.read_body(frame, wire.anything))
+        body = wire.read_body(frame, wire.anything)
+        path = requests.wanted_file(body)
         address = await self._files.generate_download_url(self._account_id, self._caller, path)
         return Done(wire.URL, answers.Address(address.relative_path, address.query))
 

@@ -19,8 +19,11 @@ from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
+from switchbay.infra.db.turns import Turns
 from switchbay.infra.egress import Egress
+from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, Randomness, SystemClock
+from switchbay.infra.metrics import NodeMetrics
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
 from switchbay.infra.websocket import SocketLimits, SocketRoute
@@ -106,17 +109,33 @@ class Platform:
         await self.db.close()
 
 
-async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault | None = None) -> Platform:
-    """Build a node as the settings say. The database must have been migrated."""
+def open_vault(settings: Settings) -> Vault:
+    """The vault with the keys that the settings name."""
+    return load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+
+
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    vault: Vault | None = None,
+    link: Link | None = None,
+    turns: Turns | None = None,
+) -> Platform:
+    """Build a node as the settings say. The database must have been migrated.
+
+    ``link`` and ``turns`` are those that it shares with the other process of its node, if it has one.
+    """
     process.tune()
     clock = clock or SystemClock()
     randomness = Randomness()
-    vault = vault or load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+    vault = vault or open_vault(settings)
     db = await open_database(
         settings.database_address,
         connections=settings.database_connections,
         statement_seconds=settings.database_statement_seconds,
         busy_ms=int(settings.database_busy_seconds * 1000),
+        turns=turns,
     )
     egress = Egress(
         settings.egress_allow,
@@ -149,6 +168,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         log_seconds=settings.webhook_log_seconds,
         breaker_failures=settings.webhook_breaker_failures,
         breaker_seconds=settings.webhook_breaker_seconds,
+        link=link,
+        is_far=not settings.delivers,
     )
     apps = Apps(
         db,
@@ -192,7 +213,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         most_of_user=settings.sockets_per_user,
     )
     consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
-    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
+    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, routing, files, webhooks)
         routes = [

@@ -120,6 +120,7 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "survey_app": account.survey_app,
         "survey_seconds": account.survey_seconds,
         "auto_close_seconds": account.auto_close_seconds,
+        "history_days": account.history_days,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

@@ -14,6 +14,7 @@ _LONGEST_APP = 64
 _SPANS: Mapping[str, tuple[int, int]] = {
     "survey_seconds": (1, 30 * 24 * 3_600),
     "auto_close_seconds": (0, 365 * 24 * 3_600),
+    "history_days": (0, 36_500),
 }
 
 
@@ -29,7 +30,8 @@ class Account:
 
     ``survey_app`` is the application that asks consumers after a conversation, empty for no survey; a survey that has
     not ended after ``survey_seconds`` is closed. A conversation in which nobody has said anything for
-    ``auto_close_seconds`` is closed, 0: never.
+    ``auto_close_seconds`` is closed, 0: never. Conversations
+    that are over are erased after ``history_days``, 0: never.
     """
 
     account_id: str
@@ -46,6 +48,7 @@ class Account:
     survey_app: str = ""
     survey_seconds: int = 3_600
     auto_close_seconds: int = 0
+    history_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class AccountChange:
     survey_app: str | None = None
     survey_seconds: int | None = None
     auto_close_seconds: int | None = None
+    history_days: int | None = None
 
 
 def changed(before: Account, change: AccountChange) -> Account:
@@ -77,7 +81,7 @@ def changed(before: Account, change: AccountChange) -> Account:
         raise errors.account_setting_invalid("survey_app", f"it must have at most {_LONGEST_APP} characters.")
     for name, (least, most) in _SPANS.items():
         if name in given and not least <= given[name] <= most:
-            raise errors.account_setting_invalid(name, f"it must be {least} to {most} seconds.")
+            raise errors.account_setting_invalid(name, f"it must be {least} to {most} {name.rpartition('_')[2]}.")
     return replace(before, **given)
 
 

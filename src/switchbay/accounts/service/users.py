@@ -1,7 +1,7 @@
 """Users of an account: created and changed by its administrators, or by an operator on the host."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from switchbay.accounts import errors
@@ -122,6 +122,10 @@ class UserBook(UseCases):
         key = login_key(login_name)
         stored = await self._means.db.read(lambda tx: store.find_by_login(tx, account_id, key))
         return None if stored is None else stored.user
+
+    async def users_by_pid(self, account_id: str, pids: Collection[str]) -> dict[str, User]:
+        """Read users by their UUIDs; those that are not there are left out."""
+        return await self._means.db.read(lambda tx: store.users_by_pid(tx, account_id, pids)) if pids else {}
 
     async def list_users(
         self, account_id: str, *, after: str | None = None, limit: int = MOST_USERS_PER_PAGE

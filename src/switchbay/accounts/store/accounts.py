@@ -48,6 +48,7 @@ def _account(row: Row) -> Account:
         survey_app=row["survey_app"],
         survey_seconds=row["survey_seconds"],
         auto_close_seconds=row["auto_close_seconds"],
+        history_days=row["history_days"],
     )
 
 
@@ -67,6 +68,7 @@ def _settings(account: Account) -> dict[str, Value]:
         "survey_app": account.survey_app,
         "survey_seconds": account.survey_seconds,
         "auto_close_seconds": account.auto_close_seconds,
+        "history_days": account.history_days,
     }
 
 

@@ -138,6 +138,10 @@ def change(
         int | None,
         typer.Option(metavar="SECONDS", help="Silence after which a conversation is closed; 0: never."),
     ] = None,
+    history_days: Annotated[
+        int | None,
+        typer.Option(metavar="DAYS", help="How long conversations that are over are kept; 0: for ever."),
+    ] = None,
     ttr: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
@@ -167,6 +171,7 @@ def change(
         survey_app=survey_app,
         survey_seconds=survey_seconds,
         auto_close_seconds=auto_close_seconds,
+        history_days=history_days,
         ttr_seconds=_targets(ttr),
     )
 
@@ -206,6 +211,7 @@ def _show(account: Account, as_json: bool) -> None:
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
+            ("history", f"{account.history_days} days" if account.history_days else "kept for ever"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
         ]
     )

@@ -4,14 +4,22 @@ Rows that a batch changes are locked in the order of their keys, consumers befor
 several nodes cannot wait for each other in a circle.
 """
 
-from switchbay.messaging.store.consumers import find_consumer, insert_consumers, lock_consumers, update_consumers
+from switchbay.messaging.store.consumers import (
+    consumer_from,
+    find_consumer,
+    insert_consumers,
+    lock_consumers,
+    update_consumers,
+)
 from switchbay.messaging.store.conversations import (
+    conversation_from,
     find_conversation,
     insert_conversations,
     list_conversations,
     lock_conversations,
     update_conversations,
 )
+from switchbay.messaging.store.due import insert_due
 from switchbay.messaging.store.events import event_row, insert_events, list_events
 from switchbay.messaging.store.idempotency import (
     PURGED_AT_ONCE,
@@ -28,6 +36,8 @@ from switchbay.messaging.store.queue import follow_queue
 __all__ = [
     "PURGED_AT_ONCE",
     "Key",
+    "consumer_from",
+    "conversation_from",
     "event_row",
     "find_consumer",
     "find_conversation",
@@ -36,6 +46,7 @@ __all__ = [
     "follow_queue",
     "insert_consumers",
     "insert_conversations",
+    "insert_due",
     "insert_events",
     "insert_moves",
     "insert_outcomes",

@@ -38,11 +38,12 @@ async def lock_conversations(tx: Tx, keys: Collection[Key]) -> dict[Key, Convers
     accounts, account_params = places("a", {account_id for account_id, _ in keys})
     ids, id_params = places("i", {conversation_id for _, conversation_id in keys})
     rows = await tx.fetch(_lock_conversations(accounts, ids), {**account_params, **id_params})
-    found = [_conversation(row) for row in rows]
+    found = [conversation_from(row) for row in rows]
     return {(one.account_id, one.conversation_id): one for one in found}
 
 
-def _conversation(row: Row) -> Conversation:
+def conversation_from(row: Row) -> Conversation:
+    """Read a conversation from a row of the table."""
     return Conversation(
         account_id=row["account_id"],
         conversation_id=row["conversation_id"],
@@ -112,7 +113,7 @@ _find_conversation: Final = sa.select(conversations).where(
 async def find_conversation(tx: Tx, account_id: str, conversation_id: str) -> Conversation | None:
     """Read one conversation without locking it."""
     row = await tx.fetch_one(_find_conversation, {"account_id": account_id, "conversation_id": conversation_id})
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation_from(row)
 
 
 @lru_cache(maxsize=4)
@@ -139,4 +140,4 @@ async def list_conversations(
     if before is not None:
         params["started_at"], params["conversation_id"] = before
     rows = await tx.fetch(_newest(of_state=state is not None, before=before is not None), params)
-    return [_conversation(row) for row in rows]
+    return [conversation_from(row) for row in rows]

@@ -29,7 +29,9 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging import samples_admin
-from switchbay.messaging.public import Limits, Messaging
+from switchbay.messaging.history import admin as history_admin
+from switchbay.messaging.history import routes as history_routes
+from switchbay.messaging.public import HistoryRoom, Limits, Messaging
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -62,6 +64,7 @@ class Platform:
     apps: Apps
     authorization: AuthorizationServer
     messaging: Messaging
+    history: HistoryRoom
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -78,7 +81,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms.append(self.messaging)
+            rooms += [self.messaging, self.history]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -152,14 +155,16 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
+    history = HistoryRoom(db, clock, randomness, accounts, messaging)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, webhooks)
+        management = _management(accounts, apps, server, messaging, history, webhooks)
         routes = [
             *messaging_routes.routes(
                 messaging, server.oauth
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
+            *history_routes.routes(history.history, accounts, clock),
             *apps_routes.routes(apps, accounts),
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),
@@ -175,6 +180,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         apps=apps,
         authorization=server,
         messaging=messaging,
+        history=history,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
@@ -183,7 +189,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
 
 
 def _management(
-    accounts: Accounts, apps: Apps, server: AuthorizationServer, messaging: Messaging, webhooks: Webhooks
+    accounts: Accounts,
+    apps: Apps,
+    server: AuthorizationServer,
+    messaging: Messaging,
+    history: HistoryRoom,
+    webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
     api = FastAPI(
@@ -203,6 +214,7 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        history_admin.router(history, accounts),
     ):
         api.include_router(router)
     return api

@@ -7,14 +7,19 @@ from typing import Any
 
 import httpx
 import msgspec
+import sqlalchemy as sa
+from fastapi import FastAPI
+from starlette.routing import Mount
 
 from support.messaging_stage import ACCOUNT, Answered, Stage, stage_on
-from switchbay.infra.db import Database
+from switchbay.infra.db import Database, Tx, metadata
 from switchbay.infra.machine import ManualClock, Randomness
-from switchbay.infra.web import Application
+from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
 from switchbay.messaging.domain import Command, Conversation, Step, SystemCaller
 from switchbay.messaging.domain.steps import AgentCaller, Caller
+from switchbay.messaging.history.admin import router
 from switchbay.messaging.history.indexing import Indexer
+from switchbay.messaging.history.room import HistoryRoom
 from switchbay.messaging.history.routes import routes
 from switchbay.messaging.history.service import History
 
@@ -33,14 +38,65 @@ class States:
 
 
 @dataclass
+class Files:
+    """Whose files were deleted."""
+
+    gone: list[str] = field(default_factory=list)
+
+    async def delete_files_of(self, tx: Tx, account_id: str, conversation_ids: Collection[str]) -> None:
+        tx.on_commit(lambda: self.gone.extend(conversation_ids))
+
+
+@dataclass
 class Past:
     """Everything that a test of history touches."""
 
     stage: Stage
-    history: History
-    indexer: Indexer
+    room: HistoryRoom
     states: States
+    files: Files
     http: httpx.AsyncClient
+
+    @property
+    def history(self) -> History:
+        """What reads."""
+        return self.room.history
+
+    @property
+    def indexer(self) -> Indexer:
+        """What lets messages be found."""
+        return self.room.indexer
+
+    async def manage(
+        self, method: str, path: str, body: object = None, *, user: str = "ada", account: str = ACCOUNT
+    ) -> tuple[int, bytes]:
+        """Call the management API below ``/history``."""
+        response = await self.http.request(
+            method,
+            f"/switchbay/v1/accounts/{account}/history{path}",
+            content=b"" if body is None else msgspec.json.encode(body),
+            headers={
+                "Authorization": "Bearer " + await self.stage.bearer(user),
+                "Content-Type": "application/json",
+            },
+        )
+        return response.status_code, response.content
+
+    async def texts(self) -> str:
+        """All that the tables of the room hold, as one text, to look for what must not be there."""
+
+        async def read(tx: Tx) -> str:
+            found: list[str] = []
+            for name, table in metadata.tables.items():
+                if name.startswith(("messaging_", "webhook_deliveries", "webhook_attempts")):
+                    rows = await tx.fetch(sa.select(table))
+                    found += [str([row[column.name] for column in table.columns]) for row in rows]
+            if tx.engine == "sqlite":
+                words = await tx.fetch(sa.text("SELECT words FROM messaging_search_words"))
+                found += [str(row[0]) for row in words]
+            return "\n".join(found)
+
+        return await self.stage.db.read(read)
 
     async def call(
         self, path: str, body: object, *, user: str | None = "bob", account: str = ACCOUNT, query: str = ""
@@ -68,6 +124,11 @@ class Past:
         """The ids of the conversations that a search finds."""
         body = {"start": {"from": SINCE - 1}, "contentToRetrieve": [], **filters}
         return [one["info"]["conversationId"] for one in await self.records(body)]
+
+    async def found_ids(self) -> list[str]:
+        """The ids of all conversations, the newest first."""
+        found = await self.stage.messaging.list_conversations(ACCOUNT, state=None, before=None, most=200)
+        return [one.conversation_id for one in found]
 
     async def pid(self, name: str) -> str:
         """The UUID of a user."""
@@ -105,9 +166,11 @@ class Past:
 async def past_on(db: Database, clock: ManualClock, randomness: Randomness) -> AsyncIterator[Past]:
     """History on a database, with the stage of the messaging room."""
     async with stage_on(db, clock, randomness) as stage:
-        states = States()
-        history = History(db, clock, stage.accounts, states)
-        app = Application(routes(history, stage.accounts, clock))
+        states, files = States(), Files()
+        room = HistoryRoom(db, clock, randomness, stage.accounts, stage.messaging, states=states, files=files)
+        management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
+        management.include_router(router(room, stage.accounts))
+        app = Application([*routes(room.history, stage.accounts, clock), Mount("/switchbay/v1", management)])
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as http:
-            yield Past(stage, history, Indexer(db), states, http)
+            yield Past(stage, room, states, files, http)

@@ -42,7 +42,7 @@ async def rewrite_bodies(
     published at ``since``, epoch milliseconds. Returns the cursor of the next portion, None when there is none. What is
     still to be sent is rewritten, too: it stays in its place and is sent as it then is.
     """
-    params: Params = {"account_id": account_id, "after": cursor or first_id_at(since), "most": most}
+    params: Params = {"account_id": account_id, "after": cursor or first_id_at(since - 1), "most": most}
     found = {row[0]: row[1] for row in await tx.fetch(_page, params)}
     meant = await choose(tx, set(found.values())) if found else ()
     ids: list[Value] = [one for one, conversation in found.items() if conversation in meant]

@@ -42,6 +42,11 @@ class Query:
 
     terms: tuple[Term, ...]
 
+    @property
+    def is_word(self) -> bool:
+        """Whether it is one whole word."""
+        return len(self.terms) == 1 and len(self.terms[0].words) == 1 and not self.terms[0].is_prefix
+
 
 def spoken_text(event: str) -> str:
     """What can be searched in an event (JSON text): the message, the caption, the texts of structured content."""

@@ -1,7 +1,9 @@
 """SQL that finds messages by their words, the newest first.
 
-Both engines stop at as many messages as are asked for. SQLite goes through the documents that have it all from the
-newest on; PostgreSQL chooses, by how common the words are, between the index of words and going back in time.
+SQLite goes through the documents that have it all from the newest on, and stops when there are enough. PostgreSQL's
+index of words knows no order, so what is common is looked for among the newest five thousand documents first; what is
+not found often enough there is rare enough to be taken out of the index whole and sorted. Of a single word PostgreSQL
+knows how common it is, and chooses better by itself.
 """
 
 from collections.abc import Sequence
@@ -13,29 +15,39 @@ from switchbay.infra.db import Row, Tx
 from switchbay.messaging.history.domain.words import Query
 from switchbay.messaging.history.store.words import ACCOUNT_MARK
 
+# The limit is inside: what is not shown is not read.
 _FOUND: Final = """
 SELECT s.place, e.conversation_id, e.dialog_id, e.sequence, e.originator_id, e.role, e.audience, e.event
-FROM {source}
-JOIN messaging_events e ON e.account_id = s.account_id AND e.conversation_id = s.conversation_id
+FROM ({documents} LIMIT :most) s
+JOIN messaging_events e ON e.account_id = :account_id AND e.conversation_id = s.conversation_id
  AND e.dialog_id = s.dialog_id AND e.sequence = s.sequence
-WHERE s.account_id = :account_id AND {condition} ORDER BY {order} DESC LIMIT :most
+ORDER BY s.place DESC
 """
-_SQLITE_SOURCE: Final = (
-    "messaging_search_words w"
-    " CROSS JOIN messaging_search_documents s ON s.account_id = :account_id AND s.place = w.rowid"
-)
-_SQLITE_MATCH: Final = "messaging_search_words MATCH :query AND w.rowid >= :since AND w.rowid < :before"
-_POSTGRESQL_MATCH: Final = "s.words @@ CAST(:query AS tsquery) AND s.place >= :since AND s.place < :before"
+_SQLITE: Final = """
+ SELECT d.place, d.conversation_id, d.dialog_id, d.sequence FROM messaging_search_words w
+ CROSS JOIN messaging_search_documents d ON d.account_id = :account_id AND d.place = w.rowid
+ WHERE messaging_search_words MATCH :query AND w.rowid >= :since AND w.rowid < :before ORDER BY w.rowid DESC"""
+_DOCUMENT: Final = " SELECT d.place, d.conversation_id, d.dialog_id, d.sequence"
+_IN_TIME: Final = "d.account_id = :account_id AND d.place >= :since AND d.place < :before"
+_MATCHES: Final = "d.words @@ CAST(:query AS tsquery)"
+_NEWEST_FIRST: Final = "ORDER BY d.place DESC"
+_POSTGRESQL: Final = {
+    "among_the_newest": f"""{_DOCUMENT} FROM (
+  SELECT * FROM messaging_search_documents d WHERE {_IN_TIME} {_NEWEST_FIRST} LIMIT 5000) d
+ WHERE {_MATCHES} {_NEWEST_FIRST}""",
+    "of_a_word": f"{_DOCUMENT} FROM messaging_search_documents d WHERE {_IN_TIME} AND {_MATCHES} {_NEWEST_FIRST}",
+    "by_the_index": f"""
+ WITH d AS MATERIALIZED (SELECT * FROM messaging_search_documents d WHERE {_IN_TIME} AND {_MATCHES})
+ {_DOCUMENT} FROM d {_NEWEST_FIRST}""",
+}
 _NUMBERS: Final = (
     sa.bindparam("since", type_=sa.BigInteger),
     sa.bindparam("before", type_=sa.BigInteger),
     sa.bindparam("most", type_=sa.Integer),
 )
-_search: Final = {
-    "sqlite": sa.text(_FOUND.format(source=_SQLITE_SOURCE, condition=_SQLITE_MATCH, order="w.rowid")),
-    "postgresql": sa.text(
-        _FOUND.format(source="messaging_search_documents s", condition=_POSTGRESQL_MATCH, order="s.place")
-    ).bindparams(*_NUMBERS),
+_on_sqlite: Final = sa.text(_FOUND.format(documents=_SQLITE))
+_on_postgresql: Final = {
+    name: sa.text(_FOUND.format(documents=documents)).bindparams(*_NUMBERS) for name, documents in _POSTGRESQL.items()
 }
 # A plan that is good for a rare word reads half the index for a common one: each search is planned by its words.
 PLAN_ANEW: Final = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
@@ -46,8 +58,6 @@ async def search(tx: Tx, account_id: str, query: Query, *, since: int, before: i
 
     Columns: place, conversation_id, dialog_id, sequence, originator_id, role, audience, event.
     """
-    if tx.engine == "postgresql":
-        await tx.execute(PLAN_ANEW)
     params: dict[str, Any] = {
         "account_id": account_id,
         "query": written(tx, account_id, query),
@@ -55,22 +65,27 @@ async def search(tx: Tx, account_id: str, query: Query, *, since: int, before: i
         "before": before,
         "most": most,
     }
-    return await tx.fetch(_search[tx.engine], params)
+    if tx.engine == "sqlite":
+        return await tx.fetch(_on_sqlite, params)
+    await tx.execute(PLAN_ANEW)
+    found = await tx.fetch(_on_postgresql["among_the_newest"], params)
+    if len(found) >= most:
+        return found
+    return await tx.fetch(_on_postgresql["of_a_word" if query.is_word else "by_the_index"], params)
 
 
 def written(tx: Tx, account_id: str, query: Query) -> str:
     """A query in the words of the engine."""
-    mark = ACCOUNT_MARK + account_id
-    if tx.engine == "sqlite":
-        terms = [f'"{" ".join(term.words)}"{" *" if term.is_prefix else ""}' for term in query.terms]
-        return " AND ".join([f'"{mark}"', *terms])
-    found = [f"'{mark}'"]
+    begin = account_id + ACCOUNT_MARK
+    found = []
     for term in query.terms:
-        words = [f"'{word}'" for word in term.words]
-        if term.is_prefix:
-            words[-1] += ":*"
-        found.append("(" + " <-> ".join(words) + ")")
-    return " & ".join(found)
+        if tx.engine == "sqlite":
+            words = " ".join(begin + word for word in term.words)
+            found.append(f'"{words}"' + (" *" if term.is_prefix else ""))
+        else:
+            words = " <-> ".join(f"'{begin}{word}'" for word in term.words)
+            found.append(f"({words}{':*' if term.is_prefix else ''})")
+    return (" AND " if tx.engine == "sqlite" else " & ").join(found)
 
 
 CONVERSATIONS_WITH: Final = {

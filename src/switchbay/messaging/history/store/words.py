@@ -3,14 +3,14 @@
 Words are cut out of texts by ``domain.words``; the engines only keep and find them. A document is a message; its
 ``place`` is the time of the message, in milliseconds, with twenty bits below that tell messages of one millisecond
 apart: in the order of places the newest come first, and places are unique across accounts, because FTS5 knows documents
-by one number. The account is a word of each document, too, so that a search reads what is the account's alone.
+by one number. Each word begins with the account's id, so that a search reads what is the account's alone.
 
 Whoever adds or takes away documents on PostgreSQL holds a lock until the end of the transaction, so that what is being
 erased is not being indexed meanwhile. On SQLite there is one writer.
 """
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -23,7 +23,7 @@ from switchbay.messaging.tables import search_documents, search_due
 _ADVISORY_LOCK: Final = 7_305_243  # arbitrary and ours
 _PLACE_BITS: Final = 20
 ACCOUNT_MARK: Final = "="
-"""Before the account's id in the word that each of its documents has: no other word has it."""
+"""Between the account's id and a word."""
 
 # Only SQLite has it; the migration makes it.
 _fts: Final = sa.Table(
@@ -103,7 +103,7 @@ async def add_documents(tx: Tx, documents: Collection[Document]) -> None:
     await tx.insert_many(search_documents, rows)
     if is_sqlite:
         marked: list[dict[str, Value]] = [
-            {"rowid": place, "words": " ".join((ACCOUNT_MARK + one.account_id, *one.words))} for place, one in by_place
+            {"rowid": place, "words": " ".join(_of_account(one))} for place, one in by_place
         ]
         await tx.insert_many(_fts, marked)
 
@@ -133,8 +133,11 @@ def _place(one: Document) -> int:
 
 def _vector(one: Document) -> str:
     """The document as PostgreSQL reads a ``tsvector``: words are letters, digits and marks, so that none needs more."""
-    words = (ACCOUNT_MARK + one.account_id, *one.words)
-    return " ".join(f"'{word}':{place}" for place, word in enumerate(words, start=1))
+    return " ".join(f"'{word}':{place}" for place, word in enumerate(_of_account(one), start=1))
+
+
+def _of_account(one: Document) -> Iterator[str]:
+    return (f"{one.account_id}{ACCOUNT_MARK}{word}" for word in one.words)
 
 
 _of_conversation: Final = (

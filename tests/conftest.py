@@ -149,6 +149,19 @@ def fresh_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     _admin(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with nothing in it, for tests that migrate it themselves."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.db'}"
+        return
+    server: str = request.getfixturevalue("postgres_server")
+    name = f"bare_{uuid.uuid4().hex}"
+    _admin(server, f'CREATE DATABASE "{name}"')
+    yield _database_url(server, name)
+    _admin(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def _sqlite_copy(request: pytest.FixtureRequest, folder: Path) -> str:
     path = folder / "test.db"
     template: Path = request.getfixturevalue("sqlite_template")

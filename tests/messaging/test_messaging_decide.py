@@ -13,20 +13,33 @@ from switchbay.messaging.domain import (
     Changed,
     CloseConversation,
     CloseDialog,
+    CloseSilent,
     ConsumerCaller,
     Conversation,
+    Csat,
+    Delay,
+    DescribeDialog,
     Dialog,
     Event,
     EventKind,
     Open,
+    OpenDialog,
     Participant,
     Publish,
     Published,
+    Rate,
     Reason,
     Refused,
     RemoveParticipant,
     Role,
+    SetFact,
+    SetSkill,
+    SetTtr,
     Step,
+    SuggestAgent,
+    Survey,
+    SystemCaller,
+    WithdrawSuggestion,
     decide,
 )
 from switchbay.messaging.domain.decide import opened
@@ -35,6 +48,7 @@ from switchbay.messaging.domain.state import NOTHING_DUE, DialogKind
 START = 1_700_000_000_000
 ID = "7f0c6d1e-5a52-4f0e-9c0d-2b1f6f3a9e10"
 SURVEY = "0b6f3c1d-7a52-4b0e-8d3e-3e1f0a9b5c77"
+AGENTS = "1c6f3c1d-7a52-4b0e-8d3e-3e1f0a9b5c78"
 CONSUMER = ConsumerCaller("app", "consumer")
 AGENT = AgentCaller("agent")
 JOIN = AddParticipant("agent", Role.ASSIGNED_AGENT)
@@ -45,7 +59,8 @@ CALLERS: list[Caller] = [
     ConsumerCaller("app", "other-consumer"),
     AGENT,
     AgentCaller("other-agent"),
-    AgentCaller("admin", may_manage=True),
+    AgentCaller("manager", may_manage=True),
+    SystemCaller("TIMEOUT"),
 ]
 
 
@@ -69,6 +84,9 @@ def reason(before: Conversation | None, caller: Caller, *steps: Step) -> Reason:
     return decision.reason
 
 
+NIGHT = SetFact("delay", Delay("NIGHT", START + 9))
+roles = st.sampled_from(list(Role))
+agents = st.sampled_from(["agent", "other-agent", "manager"])
 steps = st.one_of(
     st.builds(
         Publish,
@@ -82,9 +100,22 @@ steps = st.one_of(
         st.sampled_from(list(Audience)),
     ),
     st.just(CloseConversation()),
-    st.builds(CloseDialog, st.sampled_from([ID, SURVEY])),
-    st.just(AddParticipant("agent", Role.ASSIGNED_AGENT)),
-    st.just(RemoveParticipant("agent")),
+    st.builds(CloseDialog, st.sampled_from([ID, SURVEY]), st.none(), st.sampled_from([None, Survey(SURVEY, "app")])),
+    st.builds(CloseSilent, st.sampled_from([ID, SURVEY, AGENTS]), st.integers(START, START + 60_000)),
+    st.builds(DescribeDialog, st.sampled_from([ID, SURVEY]), st.just("{}")),
+    st.just(OpenDialog(AGENTS)),
+    st.builds(AddParticipant, agents, roles, st.sampled_from(["", SURVEY, AGENTS])),
+    st.builds(
+        RemoveParticipant, st.none() | agents, st.none() | st.sampled_from(list(Role)), st.sampled_from(["", AGENTS])
+    ),
+    st.builds(SuggestAgent, agents),
+    st.builds(WithdrawSuggestion, agents),
+    st.builds(SetSkill, st.sampled_from(["-1", "7"])),
+    st.builds(SetTtr, st.sampled_from(["URGENT", "CUSTOM"]), st.integers(0, 60)),
+    st.sampled_from(
+        [SetFact("note", "n"), SetFact("manual_ettr", START + 5), SetFact("delay", Delay("NIGHT", START + 9))]
+    ),
+    st.just(Rate(Csat(5))),
 )
 requests = st.tuples(
     st.sampled_from(CALLERS), st.lists(steps, min_size=1, max_size=3).map(tuple), st.integers(-5_000, 60_000)
@@ -94,18 +125,41 @@ requests = st.tuples(
 def assert_legal(before: Conversation, after: Conversation) -> None:
     assert (after.stage == "CLOSE") == all(dialog.state == "CLOSE" for dialog in after.dialogs)
     assert after.state == after.main.state
-    assert not (before.stage == "CLOSE" and after != before)
+    if before.stage == "CLOSE":  # only a rating comes afterwards
+        rated = replace(before, facts=after.facts, revision=after.revision, updated_at=after.updated_at)
+        assert after == rated
     assert after.updated_at >= before.updated_at >= before.started_at == after.started_at
     if after.stage == "CLOSE":
-        assert after.ended_at == after.updated_at
+        assert after.ended_at is not None
+        assert after.ended_at <= after.updated_at
         assert after.effective_ttr == NOTHING_DUE
-        assert after.close_reason in {"AGENT", "CONSUMER"}
+        assert after.close_reason in {"AGENT", "CONSUMER", "TIMEOUT"}
     for dialog in after.dialogs:
         ids = [one.id for one in dialog.participants]
         assert len(ids) == len(set(ids))
         assert sum(one.role is Role.ASSIGNED_AGENT for one in dialog.participants) <= 1
+        assert [one.is_active for one in dialog.participants] == sorted(
+            (one.is_active for one in dialog.participants), reverse=True
+        )
+        consumers = [one for one in dialog.participants if one.role is Role.CONSUMER]
+        assert len(consumers) == (dialog.kind is not DialogKind.AGENTS)
+        if dialog.state == "CLOSE":
+            assert all(one.is_active for one in dialog.participants)
         assert (dialog.state == "CLOSE") == (dialog.ended_at is not None) == (dialog.closed_by is not None)
     assert after.main.participants[0] == Participant("consumer", Role.CONSUMER)
+
+
+def assert_told(before: Conversation, decision: Accepted) -> None:
+    after = decision.conversation
+    changes = [one for one in decision.emitted if isinstance(one, Changed)]
+    assert (after.revision > before.revision) == bool(changes)
+    assert not decision.moves or changes
+    was_in = {one.id for dialog in before.dialogs for one in dialog.participants}
+    is_in = {one.id for dialog in after.dialogs for one in dialog.participants}
+    told = {move.participant_id for move in decision.moves}
+    assert was_in ^ is_in <= told | {one.id for one in before.main.participants if not one.is_active}
+    private = [one for one in decision.emitted if isinstance(one, Published) and one.dialog_id == AGENTS]
+    assert all(one.audience is Audience.AGENTS_AND_MANAGERS for one in private)
 
 
 @given(st.lists(requests, max_size=40), st.booleans())
@@ -114,10 +168,9 @@ def test_whatever_is_asked_leaves_a_legal_conversation_and_sequences_without_gap
 ) -> None:
     state = conversation()
     if with_survey:
-        survey = Dialog(SURVEY, DialogKind.POST_SURVEY, "OPEN", state.main.participants, START, START)
-        state = replace(state, dialogs=(state.main, survey))
-    published: dict[str, list[int]] = {ID: [], SURVEY: []}
-    times: dict[str, list[int]] = {ID: [], SURVEY: []}
+        state = take(state, CONSUMER, CloseDialog(ID, survey=Survey(SURVEY, "app")))
+    published: dict[str, list[int]] = {ID: [], SURVEY: [], AGENTS: []}
+    times: dict[str, list[int]] = {ID: [], SURVEY: [], AGENTS: []}
     now = START
     for caller, wanted, passed in asked:
         now += passed
@@ -126,6 +179,7 @@ def test_whatever_is_asked_leaves_a_legal_conversation_and_sequences_without_gap
             continue
         assert_legal(state, decision.conversation)
         assert len(decision.sequences) == len(wanted)
+        assert_told(state, decision)
         state = decision.conversation
         for emitted in decision.emitted:
             if isinstance(emitted, Published) and emitted.sequence is not None:

@@ -34,7 +34,7 @@ async def test_a_room_that_cannot_forget_keeps_running(stage: Stage) -> None:
     await stage.db.close()
     await stage.messaging.start()
     await asyncio.sleep(0.05)
-    running = [task for task in asyncio.all_tasks() if task.get_name() == "messaging-purge"]
+    running = [task for task in asyncio.all_tasks() if task.get_name() == "messaging-tidy"]
     assert [task.done() for task in running] == [False]
     await stage.messaging.stop()
 

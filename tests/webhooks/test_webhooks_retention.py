@@ -1,11 +1,8 @@
 """The log is kept for its time and then goes: in whole parts on PostgreSQL, a few rows at a time on SQLite."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -424,23 +421,11 @@ async def test_what_a_node_with_a_slow_clock_publishes_is_found(house: House, re
 # The migration
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def old_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+@pytest.fixture
+async def old_database_url(bare_database_url: str) -> str:
     """A database of the version before, with a delivery that was made and one that is to be made."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'old.db'}"
-        await _fill(url)
-        yield url
-        return
-    server: str = request.getfixturevalue("postgres_server")
-    name = f"old_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(server)
-    await admin.execute(f'CREATE DATABASE "{name}"')
-    url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-    await _fill(url)
-    yield url
-    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await admin.close()
+    await _fill(bare_database_url)
+    return bare_database_url
 
 
 _IDS = [sortable_id("dlv", NOW, bytes([number] * 10)) for number in range(2)]

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
 import structlog
+from msgspec import structs
 
 from switchbay.accounts.public import Account
 from switchbay.infra.batch import Batcher
@@ -16,7 +17,15 @@ from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError
 from switchbay.messaging import store, workers
 from switchbay.messaging.commit import Announce, Happening, Outcome, run_batch
-from switchbay.messaging.domain import Command, Consumer, Conversation, Reason, StoredEvent
+from switchbay.messaging.domain import (
+    CloseDialog,
+    Command,
+    Consumer,
+    Conversation,
+    Reason,
+    StoredEvent,
+    Survey,
+)
 from switchbay.messaging.domain.state import OpenOrClose
 from switchbay.messaging.errors import messaging_disabled, refusal
 from switchbay.messaging.samples import Sample, render_sample
@@ -26,7 +35,7 @@ from switchbay.webhooks.public import Notification
 _BATCH: Final = 64
 _BATCHES_IN_FLIGHT: Final = 2  # on PostgreSQL: one waits for the disk while the other is decided
 _WAITING: Final = 2_000
-_PURGE_SECONDS: Final = 60.0
+_TIDY_SECONDS: Final = 30.0
 _log = structlog.get_logger("messaging")
 
 
@@ -80,30 +89,35 @@ class Messaging:
             waiting=_WAITING,
         )
         self._listeners: list[Announce] = []
-        self._purging: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin the background work."""
-        self._purging = asyncio.create_task(self._purge_until_stopped(), name="messaging-purge")
+        self._tidying = asyncio.create_task(self._tidy_until_stopped(), name="messaging-tidy")
 
     async def stop(self) -> None:
         """Finish the requests that are under way and end the background work."""
         await self._batcher.close()
-        if self._purging is not None:
-            self._purging.cancel()
+        if self._tidying is not None:
+            self._tidying.cancel()
             with suppress(asyncio.CancelledError):
-                await self._purging
-            self._purging = None
+                await self._tidying
+            self._tidying = None
 
-    async def _purge_until_stopped(self) -> None:
+    async def _tidy_until_stopped(self) -> None:
         while True:
             try:
                 keep = self.limits.idempotency_seconds
                 while await workers.purge_once(self._db, self._clock.now_ms(), keep) >= store.PURGED_AT_ONCE:
                     pass
+                await self.close_silent_once()
             except Exception as error:  # noqa: BLE001 - tidying must not end with one bad moment
-                _log.warning("could not forget old answers", reason=str(error))
-            await asyncio.sleep(_PURGE_SECONDS)
+                _log.warning("could not tidy up", reason=str(error))
+            await asyncio.sleep(_TIDY_SECONDS)
+
+    async def close_silent_once(self) -> int:
+        """Close what has been silent for as long as its account allows; return how many conversations and surveys."""
+        return await workers.close_silent_once(self._db, self._clock.now_ms(), self._accounts.get_account, self.submit)
 
     # Changes
 
@@ -125,7 +139,23 @@ class Messaging:
         """Do a command; return when its effects and its webhook deliveries are durable. Raises its refusal."""
         if command.open is None and command.steps and not is_conversation_id(command.conversation_id):
             raise refusal(Reason.CONVERSATION_UNKNOWN)
+        if any(isinstance(step, CloseDialog) for step in command.steps):
+            command = await self._with_survey(command)
         return await self._batcher.submit(command)
+
+    async def _with_survey(self, command: Command) -> Command:
+        """Have the account's survey follow where the main dialog is to be closed."""
+        account = await self._accounts.get_account(command.account_id)
+        if not account.survey_app:
+            return command
+        survey = Survey(self._randomness.uuid(), account.survey_app)
+        steps = tuple(
+            replace(step, survey=survey)
+            if isinstance(step, CloseDialog) and step.dialog_id == command.conversation_id
+            else step
+            for step in command.steps
+        )
+        return structs.replace(command, steps=steps)
 
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | AppError]:
         now = self._clock.now_ms()

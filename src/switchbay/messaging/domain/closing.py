@@ -3,11 +3,13 @@
 from msgspec.structs import replace
 
 from switchbay.messaging.domain.decision import (
+    MILLISECONDS,
     Decision,
     caller_id,
     change_time,
     changed,
     may_manage,
+    nothing,
     takes_part,
     with_dialog,
 )
@@ -19,6 +21,7 @@ from switchbay.messaging.domain.steps import (
     Caller,
     CloseConversation,
     CloseDialog,
+    CloseSilent,
     ConsumerCaller,
     DescribeDialog,
     OpenDialog,
@@ -62,6 +65,36 @@ def close_dialog(conversation: Conversation, caller: Caller, step: CloseDialog, 
             after, state="CLOSE", close_reason=_closer(caller), dialogs=agents_too, effective_ttr=NOTHING_DUE
         )
     return changed(after, *moves)
+
+
+def close_silent(conversation: Conversation, caller: Caller, step: CloseSilent, now: int) -> Decision:
+    """Close a dialog that nobody has used for long, unless somebody just has."""
+    dialog = conversation.find_dialog(step.dialog_id)
+    if dialog is None:
+        return Refused(Reason.DIALOG_UNKNOWN)
+    if dialog.state == "CLOSE" or last_activity(dialog) > step.silent_since:
+        return nothing(conversation)
+    return close_dialog(conversation, caller, CloseDialog(step.dialog_id, caller_id(caller)), now)
+
+
+def last_activity(dialog: Dialog) -> int:
+    """When something last happened in a dialog, epoch milliseconds."""
+    return max(dialog.last_event_at, dialog.updated_at)
+
+
+def overdue(conversation: Conversation, now: int, silent_seconds: int, survey_seconds: int) -> CloseSilent | None:
+    """What is to be closed of a conversation because of its silence; ``silent_seconds`` 0: only surveys are."""
+    for dialog in conversation.dialogs:
+        if dialog.state == "CLOSE" or dialog.kind is DialogKind.AGENTS:
+            continue
+        allowed = survey_seconds if dialog.kind is DialogKind.POST_SURVEY else silent_seconds
+        since = now - allowed * MILLISECONDS
+        # A survey has its time in all, however busy it is.
+        begun = dialog.created_at if dialog.kind is DialogKind.POST_SURVEY else last_activity(dialog)
+        if allowed and begun <= since:
+            is_survey = dialog.kind is DialogKind.POST_SURVEY
+            return CloseSilent(dialog.dialog_id, now if is_survey else since)
+    return None
 
 
 def _survey(conversation: Conversation, survey: Survey, at: int) -> Dialog:

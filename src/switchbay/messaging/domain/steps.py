@@ -115,6 +115,14 @@ class CloseDialog:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseSilent:
+    """Close a dialog in which nothing has happened after ``silent_since``; if something has, it stays as it is."""
+
+    dialog_id: str
+    silent_since: int
+
+
+@dataclass(frozen=True, slots=True)
 class DescribeDialog:
     """Attach metadata (JSON text) to a dialog."""
 
@@ -195,6 +203,7 @@ Step: TypeAlias = (
     Publish
     | CloseConversation
     | CloseDialog
+    | CloseSilent
     | DescribeDialog
     | OpenDialog
     | AddParticipant

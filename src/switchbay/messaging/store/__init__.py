@@ -16,6 +16,7 @@ from switchbay.messaging.store.conversations import (
     find_conversation,
     insert_conversations,
     list_conversations,
+    list_open,
     lock_conversations,
     update_conversations,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "list_conversations",
     "list_events",
     "list_moves",
+    "list_open",
     "lock_consumers",
     "lock_conversations",
     "move_rows",

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from switchbay.infra.db import Row, Tx
+from switchbay.infra.db import Params, Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.domain import Conversation, Dialog, Facts, OpenOrClose
@@ -114,6 +114,36 @@ async def find_conversation(tx: Tx, account_id: str, conversation_id: str) -> Co
     """Read one conversation without locking it."""
     row = await tx.fetch_one(_find_conversation, {"account_id": account_id, "conversation_id": conversation_id})
     return None if row is None else conversation_from(row)
+
+
+_open_after: Final = (
+    sa.select(conversations)
+    .where(
+        conversations.c.stage == sa.literal_column("'OPEN'"),  # as the index has it
+        sa.tuple_(conversations.c.account_id, conversations.c.started_at, conversations.c.conversation_id)
+        > sa.tuple_(
+            sa.bindparam("account_id", type_=sa.Text),
+            sa.bindparam("started_at", type_=sa.BigInteger),
+            sa.bindparam("conversation_id", type_=sa.Text),
+        ),
+        conversations.c.started_at <= sa.bindparam("until", type_=sa.BigInteger),
+    )
+    .order_by(conversations.c.account_id, conversations.c.started_at, conversations.c.conversation_id)
+    .limit(sa.bindparam("most"))
+)
+
+
+async def list_open(tx: Tx, after: tuple[str, int, str], until: int, most: int) -> list[Conversation]:
+    """Conversations with an open dialog that began until a time, by account and start, those ``after`` a place."""
+    account_id, started_at, conversation_id = after
+    params: Params = {
+        "account_id": account_id,
+        "started_at": started_at,
+        "conversation_id": conversation_id,
+        "until": until,
+        "most": most,
+    }
+    return [_conversation(row) for row in await tx.fetch(_open_after, params)]
 
 
 @lru_cache(maxsize=4)

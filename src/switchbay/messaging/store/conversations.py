@@ -143,7 +143,7 @@ async def list_open(tx: Tx, after: tuple[str, int, str], until: int, most: int) 
         "until": until,
         "most": most,
     }
-    return [_conversation(row) for row in await tx.fetch(_open_after, params)]
+    return [conversation_from(row) for row in await tx.fetch(_open_after, params)]
 
 
 @lru_cache(maxsize=4)

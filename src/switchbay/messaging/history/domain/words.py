@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -76,18 +77,18 @@ def _texts(nodes: list[Any]) -> Iterator[str]:
 
 def words_of(text: str) -> list[str]:
     """The words of a text in order, at most 4,000."""
-    if text.isascii():
+    if text.isascii():  # the quick way
         return [word[:_LONGEST_WORD] for word in _ASCII_WORD.findall(text.lower())[:MOST_WORDS]]
-    found: list[str] = []
-    for _, _, word in _spans(text):
-        found.append(word)
-        if len(found) == MOST_WORDS:
-            break
-    return found
+    return [word for _, _, word in islice(_spans(text), MOST_WORDS)]
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, str]]:
     """Where each word begins and ends, and the word."""
+    if text.isascii():
+        yield from (
+            (found.start(), found.end(), found[0][:_LONGEST_WORD]) for found in _ASCII_WORD.finditer(text.lower())
+        )
+        return
     begin = -1
     for place, character in enumerate(text):
         alone = _stands_alone(character)

@@ -41,7 +41,7 @@ _EVENTS = (
     "event",
     "server_timestamp",
 )
-_DUE = ("account_id", "conversation_id", "dialog_id", "sequence", "until")
+_DUE = ("account_id", "turn", "mark", "spans")
 _Row = tuple[object, ...]
 
 
@@ -86,7 +86,8 @@ def _portions(speech: _Speech, count: int, until_ms: int) -> Iterator[tuple[list
             at = until_ms - (count - place) * 50
             events.append((ACCOUNT, conversation, conversation, sequence, "consumer", "CONSUMER", "ALL", event, at))
             if not sequence:
-                due.append((ACCOUNT, conversation, conversation, 0, _MESSAGES_A_CONVERSATION - 1))
+                spans = json.dumps([[conversation, conversation, 0, _MESSAGES_A_CONVERSATION - 1]])
+                due.append((ACCOUNT, at, conversation, spans))
         yield events, due
 
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from support.history_stage import Past
 from support.messaging_stage import ACCOUNT, CONSUMER, text, unknown_id
 from switchbay.messaging.domain import (
@@ -201,11 +199,11 @@ async def test_only_what_is_asked_for_is_retrieved(past: Past) -> None:
     assert {"dialogs", "skillChanges"}.isdisjoint(by_default)
 
 
-@pytest.mark.parametrize("conversation", [unknown_id(), "none", "\x00"])
-async def test_a_conversation_that_is_unknown_is_an_empty_list(past: Past, conversation: str) -> None:
-    answered = await past.call("/conversations/conversation/search", {"conversationId": conversation})
-    assert answered.status == 200
-    assert (answered.body["conversationHistoryRecords"], answered.body["_metadata"]["count"]) == ([], 0)
+async def test_a_conversation_that_is_unknown_is_an_empty_list(past: Past) -> None:
+    for conversation in (unknown_id(), "none", "\x00"):
+        answered = await past.call("/conversations/conversation/search", {"conversationId": conversation})
+        assert answered.status == 200
+        assert (answered.body["conversationHistoryRecords"], answered.body["_metadata"]["count"]) == ([], 0)
 
 
 async def test_files_structured_content_and_metadata_are_shown(past: Past) -> None:

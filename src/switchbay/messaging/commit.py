@@ -260,5 +260,5 @@ class _Ledger:
             await store.follow_queue(tx, changes)
             await store.insert_moves(tx, self._move_rows)
         await store.insert_events(tx, self._event_rows)
-        await store.insert_due(tx, self._said)
+        await store.insert_due(tx, self._said, self._now)
         await store.insert_outcomes(tx, self._outcome_rows)

@@ -143,15 +143,15 @@ idempotency: Final = sa.Table(
     sa.Index("ix_messaging_idempotency_created_at", "created_at"),
 )
 
-# Notes of what is to be found by its words, written with the events: of a dialog, from one sequence to another.
+# Notes of what is to be found by its words, one for each batch and account, written with the events: ``spans`` is a
+# JSON array of conversation, dialog, first and last sequence. ``turn`` is the time of the batch: the oldest is first.
 search_due: Final = sa.Table(
     "messaging_search_due",
     metadata,
     sa.Column("account_id", sa.Text, primary_key=True),
-    sa.Column("conversation_id", sa.Text, primary_key=True),
-    sa.Column("dialog_id", sa.Text, primary_key=True),
-    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("until", sa.BigInteger, nullable=False),
+    sa.Column("turn", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.Text, primary_key=True),
+    sa.Column("spans", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

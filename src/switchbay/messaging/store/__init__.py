@@ -20,7 +20,7 @@ from switchbay.messaging.store.conversations import (
     lock_conversations,
     update_conversations,
 )
-from switchbay.messaging.store.due import insert_due
+from switchbay.messaging.store.due import Said, due_row, insert_due
 from switchbay.messaging.store.events import event_row, insert_events, list_events
 from switchbay.messaging.store.idempotency import (
     PURGED_AT_ONCE,
@@ -37,8 +37,10 @@ from switchbay.messaging.store.queue import follow_queue
 __all__ = [
     "PURGED_AT_ONCE",
     "Key",
+    "Said",
     "consumer_from",
     "conversation_from",
+    "due_row",
     "event_row",
     "find_consumer",
     "find_conversation",

@@ -20,21 +20,25 @@ def upgrade() -> None:
         postgresql_where=sa.text("stage = 'CLOSE'"),
     )
     op.add_column("accounts", sa.Column("history_days", sa.Integer, nullable=False, server_default="0"))
-    op.execute(
-        "INSERT INTO messaging_search_due (account_id, conversation_id, dialog_id, sequence, until)"
-        " SELECT account_id, conversation_id, dialog_id, min(sequence), max(sequence)"
+    # After what is said from now on, the newest first.
+    fill = (
+        "INSERT INTO messaging_search_due (account_id, turn, mark, spans)"
+        " SELECT account_id, 9000000000000000 - max(server_timestamp), conversation_id || ' ' || dialog_id,"
+        " CAST(json_array(json_array(conversation_id, dialog_id, min(sequence), max(sequence))) AS text)"
         " FROM messaging_events GROUP BY account_id, conversation_id, dialog_id"
     )
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    op.execute(fill if is_sqlite else fill.replace("json_array", "json_build_array"))
 
 
 def _create_index_of_words() -> None:
-    key = ("account_id", "conversation_id", "dialog_id")
     op.create_table(
         "messaging_search_due",
-        *(sa.Column(name, sa.Text, nullable=False) for name in key),
-        sa.Column("sequence", sa.BigInteger, nullable=False, autoincrement=False),
-        sa.Column("until", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint(*key, "sequence", name=op.f("pk_messaging_search_due")),
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("turn", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("mark", sa.Text, nullable=False),
+        sa.Column("spans", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "turn", "mark", name=op.f("pk_messaging_search_due")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -58,7 +62,11 @@ def _create_index_of_words() -> None:
             """(words, tokenize = "ascii tokenchars '=_'", columnsize = 0)"""
         )
     else:
-        op.execute("CREATE INDEX ix_messaging_search_documents_words ON messaging_search_documents USING gin (words)")
+        # What waits to be sorted into the index is read by every search: let it be little.
+        op.execute(
+            "CREATE INDEX ix_messaging_search_documents_words ON messaging_search_documents"
+            " USING gin (words) WITH (gin_pending_list_limit = 256)"
+        )
 
 
 def _create_erasures() -> None:

@@ -1,74 +1,60 @@
 """SQL of the notes of what is to be indexed: they are written with each batch, and taken out when they are done."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
-from switchbay.infra.db import Tx
-from switchbay.infra.db.door import Value
+from switchbay.infra.db import Params, Tx
 from switchbay.kit.record import Record
+from switchbay.messaging.store import Said, due_row
 from switchbay.messaging.tables import events, search_due
 
 
 class Due(Record, frozen=True):
-    """Events of a dialog that are to be indexed, from ``sequence`` until ``until``, both included."""
+    """What was said in one batch, or what of it is still to be indexed."""
 
     account_id: str
-    conversation_id: str
-    dialog_id: str
-    sequence: int
-    until: int
-
-    @property
-    def key(self) -> tuple[str, str, str, int]:
-        """What it is known by."""
-        return self.account_id, self.conversation_id, self.dialog_id, self.sequence
+    turn: int
+    said: Sequence[Said]
 
 
-_KEY: Final = (
-    search_due.c.account_id,
-    search_due.c.conversation_id,
-    search_due.c.dialog_id,
-    search_due.c.sequence,
+_decode: Final = msgspec.json.Decoder(list[tuple[str, str, int, int]]).decode
+_account: Final = sa.select(sa.func.min(search_due.c.account_id)).where(
+    search_due.c.account_id > sa.bindparam("after", type_=sa.Text)
 )
-_next_due: Final = (
-    sa.select(*_KEY)
+_first: Final = (
+    sa.select(search_due.c.turn, search_due.c.mark)
+    .where(search_due.c.account_id == sa.bindparam("account_id"))
+    .order_by(search_due.c.turn, search_due.c.mark)
+    .limit(sa.literal_column("1"))
+)
+_take: Final = (
+    sa.delete(search_due)
     .where(
-        sa.tuple_(*_KEY)
-        > sa.tuple_(
-            sa.bindparam("a", type_=sa.Text),
-            sa.bindparam("c", type_=sa.Text),
-            sa.bindparam("d", type_=sa.Text),
-            sa.bindparam("s", type_=sa.BigInteger),
-        )
+        search_due.c.account_id == sa.bindparam("account_id"),
+        sa.tuple_(search_due.c.turn, search_due.c.mark).in_(_first),
     )
-    .order_by(*_KEY)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .returning(search_due.c.turn, search_due.c.spans)
 )
-_take_due: Final = sa.delete(search_due).where(sa.tuple_(*_KEY).in_(_next_due)).returning(*_KEY, search_due.c.until)
 
 
-async def take_due(tx: Tx, after: tuple[str, str, str, int], most: int) -> list[Due]:
-    """Take the next notes of what is to be indexed out of the table, those after a key, in the order of keys."""
-    params: dict[str, Value] = {"a": after[0], "c": after[1], "d": after[2], "s": after[3], "most": most}
-    rows = await tx.fetch(_take_due, params)
-    return sorted((Due(row[0], row[1], row[2], row[3], row[4]) for row in rows), key=lambda one: one.key)
+async def next_account(tx: Tx, after: str) -> str | None:
+    """The first account after this one of which anything is to be indexed."""
+    row: Any = await tx.fetch_one(_account, {"after": after})
+    return None if row is None else row[0]
 
 
-async def put_back(tx: Tx, rest: Iterable[Due]) -> None:
+async def take_due(tx: Tx, account_id: str) -> Due | None:
+    """Take the note of an account out of the table whose turn it is."""
+    row = await tx.fetch_one(_take, {"account_id": account_id})
+    return None if row is None else Due(account_id, row[0], _decode(row[1]))
+
+
+async def put_back(tx: Tx, one: Due) -> None:
     """Note what is still to be indexed."""
-    rows: list[dict[str, Value]] = [
-        {
-            "account_id": one.account_id,
-            "conversation_id": one.conversation_id,
-            "dialog_id": one.dialog_id,
-            "sequence": one.sequence,
-            "until": one.until,
-        }
-        for one in rest
-    ]
-    await tx.insert_many(search_due, rows)
+    await tx.insert(search_due, due_row(one.account_id, one.turn, one.said))
 
 
 _events_due: Final = (
@@ -85,14 +71,15 @@ _events_due: Final = (
 )
 
 
-async def read_due(tx: Tx, one: Due, most: int) -> list[tuple[int, str, int]]:
-    """The first events that a note is of: sequence, JSON text, time."""
-    params: dict[str, Value] = {
-        "account_id": one.account_id,
-        "conversation_id": one.conversation_id,
-        "dialog_id": one.dialog_id,
-        "since": one.sequence,
-        "until": one.until,
+async def read_said(tx: Tx, account_id: str, said: Said, most: int) -> list[tuple[int, str, int]]:
+    """The first events of a part of a dialog: sequence, JSON text, time."""
+    conversation_id, dialog_id, since, until = said
+    params: Params = {
+        "account_id": account_id,
+        "conversation_id": conversation_id,
+        "dialog_id": dialog_id,
+        "since": since,
+        "until": until,
         "most": most,
     }
     return [(row[0], row[1], row[2]) for row in await tx.fetch(_events_due, params)]

@@ -1,9 +1,9 @@
 """SQL that finds messages by their words, the newest first.
 
 SQLite goes through the documents that have it all from the newest on, and stops when there are enough. PostgreSQL's
-index of words knows no order, so what is common is looked for among the newest five thousand documents first; what is
-not found often enough there is rare enough to be taken out of the index whole and sorted. Of a single word PostgreSQL
-knows how common it is, and chooses better by itself.
+index of words knows no order, so what is common is looked for among the newest documents first; what is not found often
+enough there is rare enough to be taken out of the index whole and sorted. Of a single word PostgreSQL knows how common
+it is, and chooses better by itself.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _MATCHES: Final = "d.words @@ CAST(:query AS tsquery)"
 _NEWEST_FIRST: Final = "ORDER BY d.place DESC"
 _POSTGRESQL: Final = {
     "among_the_newest": f"""{_DOCUMENT} FROM (
-  SELECT * FROM messaging_search_documents d WHERE {_IN_TIME} {_NEWEST_FIRST} LIMIT 5000) d
+  SELECT * FROM messaging_search_documents d WHERE {_IN_TIME} {_NEWEST_FIRST} LIMIT :window) d
  WHERE {_MATCHES} {_NEWEST_FIRST}""",
     "of_a_word": f"{_DOCUMENT} FROM messaging_search_documents d WHERE {_IN_TIME} AND {_MATCHES} {_NEWEST_FIRST}",
     "by_the_index": f"""
@@ -45,9 +45,12 @@ _NUMBERS: Final = (
     sa.bindparam("before", type_=sa.BigInteger),
     sa.bindparam("most", type_=sa.Integer),
 )
+_WINDOW: Final = sa.bindparam("window", type_=sa.Integer)
+_WINDOWS: Final = (5_000, 50_000)
 _on_sqlite: Final = sa.text(_FOUND.format(documents=_SQLITE))
 _on_postgresql: Final = {
-    name: sa.text(_FOUND.format(documents=documents)).bindparams(*_NUMBERS) for name, documents in _POSTGRESQL.items()
+    name: sa.text(_FOUND.format(documents=documents)).bindparams(*_NUMBERS, *([_WINDOW] if "newest" in name else []))
+    for name, documents in _POSTGRESQL.items()
 }
 # A plan that is good for a rare word reads half the index for a common one: each search is planned by its words.
 PLAN_ANEW: Final = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
@@ -68,9 +71,10 @@ async def search(tx: Tx, account_id: str, query: Query, *, since: int, before: i
     if tx.engine == "sqlite":
         return await tx.fetch(_on_sqlite, params)
     await tx.execute(PLAN_ANEW)
-    found = await tx.fetch(_on_postgresql["among_the_newest"], params)
-    if len(found) >= most:
-        return found
+    for window in _WINDOWS[:1] if query.is_word else _WINDOWS:
+        found = await tx.fetch(_on_postgresql["among_the_newest"], {**params, "window": window})
+        if len(found) >= most:
+            return found
     return await tx.fetch(_on_postgresql["of_a_word" if query.is_word else "by_the_index"], params)
 
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from switchbay.infra.db import Params, Tx
 from switchbay.infra.db.door import Engine, Statement, Value
 from switchbay.kit.record import Record
-from switchbay.messaging.tables import search_documents, search_due
+from switchbay.messaging.tables import search_documents
 
 _ADVISORY_LOCK: Final = 7_305_243  # arbitrary and ours
 _PLACE_BITS: Final = 20
@@ -155,20 +155,15 @@ _drop_documents: Final = sa.delete(search_documents).where(
     search_documents.c.account_id == sa.bindparam("account_id"),
     search_documents.c.place.in_(sa.bindparam("places", expanding=True)),
 )
-_drop_due: Final = sa.delete(search_due).where(
-    search_due.c.account_id == sa.bindparam("account_id"),
-    search_due.c.conversation_id == sa.bindparam("conversation_id"),
-)
 
 
 async def drop_documents(tx: Tx, account_id: str, conversation_id: str, most: int) -> int:
-    """Have up to ``most`` messages of a closed conversation found no more; return how many there were.
+    """Have up to ``most`` messages of a conversation found no more; return how many there were.
 
-    What of it was still to be indexed will not be.
+    The index is held from then on: what is to be indexed still is so after the transaction, as it then is.
     """
     await hold(tx)
     params = {"account_id": account_id, "conversation_id": conversation_id}
-    await tx.execute(_drop_due, params)
     places = [row[0] for row in await tx.fetch(_of_conversation, {**params, "most": most})]
     if places:
         if tx.engine == "sqlite":

@@ -16,7 +16,8 @@ async def test_messages_of_the_version_before_are_found(bare_database_url: str) 
     db = await open_database(bare_database_url, connections=2)
     insert = sa.text(
         "INSERT INTO messaging_events (account_id, conversation_id, dialog_id, sequence, originator_id, role, audience,"
-        " event, server_timestamp) VALUES ('a', :conversation, :dialog, :sequence, 'kim', 'CONSUMER', 'ALL', :event, :at)"
+        " event, server_timestamp)"
+        " VALUES ('a', :conversation, :dialog, :sequence, 'kim', 'CONSUMER', 'ALL', :event, :at)"
     ).bindparams(*(sa.bindparam(name, type_=sa.Text) for name in ("conversation", "dialog", "event")))
 
     async def work(tx: Tx) -> None:

@@ -45,11 +45,14 @@ _NUMBERS: Final = (
     sa.bindparam("before", type_=sa.BigInteger),
     sa.bindparam("most", type_=sa.Integer),
 )
-_WINDOW: Final = sa.bindparam("window", type_=sa.Integer)
-_WINDOWS: Final = (5_000, 50_000)
+_LAST_NUMBER: Final = sa.bindparam("window", type_=sa.Integer)
+_WINDOW: Final = 5_000
+_FOUND_OFTEN: Final = 6
 _on_sqlite: Final = sa.text(_FOUND.format(documents=_SQLITE))
 _on_postgresql: Final = {
-    name: sa.text(_FOUND.format(documents=documents)).bindparams(*_NUMBERS, *([_WINDOW] if "newest" in name else []))
+    name: sa.text(_FOUND.format(documents=documents)).bindparams(
+        *_NUMBERS, *([_LAST_NUMBER] if "newest" in name else [])
+    )
     for name, documents in _POSTGRESQL.items()
 }
 # A plan that is good for a rare word reads half the index for a common one: each search is planned by its words.
@@ -71,11 +74,17 @@ async def search(tx: Tx, account_id: str, query: Query, *, since: int, before: i
     if tx.engine == "sqlite":
         return await tx.fetch(_on_sqlite, params)
     await tx.execute(PLAN_ANEW)
-    for window in _WINDOWS[:1] if query.is_word else _WINDOWS:
-        found = await tx.fetch(_on_postgresql["among_the_newest"], {**params, "window": window})
+    among_the_newest = _on_postgresql["among_the_newest"]
+    found = await tx.fetch(among_the_newest, {**params, "window": _WINDOW})
+    if len(found) >= most:
+        return found
+    if query.is_word:
+        return await tx.fetch(_on_postgresql["of_a_word"], params)
+    if len(found) >= _FOUND_OFTEN:  # as many documents as should have enough, if it was always said as often
+        found = await tx.fetch(among_the_newest, {**params, "window": _WINDOW * most * 3 // (2 * len(found))})
         if len(found) >= most:
             return found
-    return await tx.fetch(_on_postgresql["of_a_word" if query.is_word else "by_the_index"], params)
+    return await tx.fetch(_on_postgresql["by_the_index"], params)
 
 
 def written(tx: Tx, account_id: str, query: Query) -> str:

@@ -1,6 +1,6 @@
 """Builds every room and joins them into one application. Nothing imports this but entry points."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,15 +23,20 @@ from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness, SystemClock
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
+from switchbay.infra.websocket import SocketLimits, SocketRoute
 from switchbay.kit.secret import Secret
 from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging import samples_admin
+from switchbay.messaging.files import admin as files_admin
+from switchbay.messaging.files import routes as files_routes
 from switchbay.messaging.history import admin as history_admin
 from switchbay.messaging.history import routes as history_routes
-from switchbay.messaging.public import HistoryRoom, Limits, Messaging
+from switchbay.messaging.public import Files, HistoryRoom, Limits, Messaging, Routing, build_files
+from switchbay.messaging.routing import admin as routing_admin
+from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -65,12 +70,17 @@ class Platform:
     authorization: AuthorizationServer
     messaging: Messaging
     history: HistoryRoom
+    routing: Routing
+    files: Files
+    agents: AgentDoor
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
     directory_app: ASGIApp
     """Only the directory of services, for plain http."""
     egress: Egress
+    sockets: Sequence[SocketRoute] = ()
+    """Where WebSocket connections are opened."""
     _started: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -81,7 +91,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.history]
+            rooms += [self.messaging, self.files, self.routing, self.agents, self.history]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -155,13 +165,41 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
-    history = HistoryRoom(db, clock, randomness, accounts, messaging)
+    routing = Routing(
+        db,
+        clock,
+        randomness,
+        accounts,
+        messaging,
+        ring_seconds=settings.ring_seconds,
+        pause_seconds=settings.ring_pause_seconds,
+        grace_seconds=settings.agent_grace_seconds,
+        publish=messaging.feed.publish,
+    )
+    messaging.feed.on_items(routing.announce)
+    files = build_files(db, clock, randomness, vault, settings)
+    messaging.admit_with(files.admit)
+    agents = AgentDoor(
+        messaging,
+        routing,
+        accounts,
+        files,
+        clock,
+        randomness,
+        SocketLimits(
+            frame_bytes=settings.socket_frame_bytes,
+            queue_bytes=settings.socket_queue_bytes,
+            idle_seconds=settings.socket_idle_seconds,
+        ),
+        most_of_user=settings.sockets_per_user,
+    )
+    history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, history, webhooks)
+        management = _management(accounts, apps, server, messaging, history, routing, files, webhooks)
         routes = [
             *messaging_routes.routes(
-                messaging, server.oauth
+                messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
             *history_routes.routes(history.history, accounts, clock),
@@ -170,6 +208,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *manifest_routes.routes(options),
+            *files_routes.routes(files),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -181,10 +220,14 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         authorization=server,
         messaging=messaging,
         history=history,
+        routing=routing,
+        files=files,
+        agents=agents,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
+        sockets=[agents.route()] if settings.answers else [],
     )
 
 
@@ -194,6 +237,8 @@ def _management(
     server: AuthorizationServer,
     messaging: Messaging,
     history: HistoryRoom,
+    routing: Routing,
+    files: Files,
     webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
@@ -215,6 +260,8 @@ def _management(
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
         history_admin.router(history, accounts),
+        routing_admin.router(routing, accounts),
+        files_admin.router(files, accounts),
     ):
         api.include_router(router)
     return api

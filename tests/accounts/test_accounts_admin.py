@@ -113,6 +113,8 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "survey_seconds": 3_600,
         "auto_close_seconds": 0,
         "history_days": 0,
+        "agent_capacity": 30,
+        "requeue_on_disconnect": True,
         "ttr_seconds": {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},
     }
     assert await answer_of(client, "GET", "") == (200, expected)
@@ -126,6 +128,8 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "survey_seconds": 60,
         "auto_close_seconds": 86_400,
         "history_days": 30,
+        "agent_capacity": 3,
+        "requeue_on_disconnect": False,
         "name": "Renamed",
     }
     changed = {**expected, **patch}
@@ -147,6 +151,8 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         ({"auto_close_seconds": -1}, "account_setting_invalid"),
         ({"auto_close_seconds": "60"}, "invalid_request"),
         ({"history_days": -1}, "account_setting_invalid"),
+        ({"agent_capacity": 0}, "account_setting_invalid"),
+        ({"requeue_on_disconnect": 1}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": "60"}}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": -1}}, "account_setting_invalid"),
         ({"ttr_seconds": {"NORMAL": 10**30}}, "account_setting_invalid"),

@@ -111,6 +111,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
         *("--webhook-breaker", "--disable-slow-webhooks"),
         *("--survey-app", "app", "--survey-seconds", "60", "--auto-close-seconds", "3600"),
         *("--history-days", "30"),
+        *("--agent-capacity", "5", "--keep-on-disconnect"),
     )
     assert changed == host.json("account", "show", "4711001")
     assert (changed["name"], changed["signature_algorithm"], changed["signature_encoding"]) == (
@@ -123,6 +124,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
     assert changed["history_days"] == 30
     surveyed = (changed["survey_app"], changed["survey_seconds"], changed["auto_close_seconds"])
     assert surveyed == ("app", 60, 3_600)
+    assert (changed["agent_capacity"], changed["requeue_on_disconnect"]) == (5, False)
     assert changed["ttr_seconds"] == {"URGENT": 120, "NORMAL": 3600, "PRIORITIZED": 600}
     assert [account["account_id"] for account in host.json("account", "list")] == ["4711001", "demo"]
 

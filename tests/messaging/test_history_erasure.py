@@ -17,6 +17,7 @@ from switchbay.messaging.domain import AddParticipant, DescribeDialog, Role, Set
 from switchbay.messaging.history.domain.erasures import Erasure, Phase
 from switchbay.messaging.history.domain.tombstones import erased_notification
 from switchbay.messaging.history.erasing import Erasing
+from switchbay.messaging.history.indexing import Indexer
 from switchbay.webhooks.tables import attempts, deliveries
 
 _SECRETS = ("Kimberly", "kim@example.test", "Elm Street", "gate code", "personal note", "visitor-77", CONSUMER)
@@ -24,7 +25,7 @@ _SECRETS = ("Kimberly", "kim@example.test", "Elm Street", "gate code", "personal
 
 def _erasing(past: Past, rows: int = 500) -> Erasing:
     stage = past.stage
-    return Erasing(stage.db, stage.clock, past.room.erasing._randomness, stage.messaging, past.files, rows)
+    return Erasing(stage.db, stage.clock, past.room.erasing._randomness, stage.messaging, past.files.delete, rows)
 
 
 async def _erased(past: Past, rows: int = 500) -> Erasure:
@@ -35,8 +36,8 @@ async def _erased(past: Past, rows: int = 500) -> Erasure:
     return await erasing.find(ACCOUNT, asked.erasure_id)
 
 
-async def _talk(past: Past) -> list[str]:
-    """Two conversations full of what only the consumer's should know, one closed; and one of somebody else."""
+async def _talk(past: Past, *, is_indexed: bool = True) -> list[str]:
+    """Two conversations full of what nobody else should know, one closed; and one of somebody else."""
     stage = past.stage
     await stage.send(
         "userprofile.SetUserProfile", {"firstName": "Kimberly", "privateData": {"mail": "kim@example.test"}}
@@ -58,7 +59,8 @@ async def _talk(past: Past) -> list[str]:
     await stage.close(found[0])
     other = await stage.open(consumer="other-consumer")
     await stage.say(other, "Oak Avenue", consumer="other-consumer", idempotency_key="three")
-    await past.index()
+    if is_indexed:
+        await past.index()
     return [*found, other]
 
 
@@ -178,16 +180,23 @@ async def test_what_is_still_to_be_sent_stays_in_its_place_and_whole(past: Past)
 
 @pytest.mark.parametrize("rows", [1, 2])
 async def test_a_node_that_is_killed_leaves_it_to_another(past: Past, rows: int) -> None:
-    """Each step is done by another worker, which knows nothing of those before; each is tried twice at once."""
-    await _talk(past)
+    """Each step is done by another worker, which knows nothing of those before; each is tried twice at once.
+
+    Meanwhile what was said is indexed, message by message.
+    """
+    await _talk(past, is_indexed=False)
     await _log(past)
     asked = await _erasing(past).request(ACCOUNT, CONSUMER, OPERATOR)
+    indexer = Indexer(past.stage.db, most=1)
     for _ in range(400):
-        busy = await asyncio.gather(*(_erasing(past, rows).erase_once() for _ in range(2)))
+        steps = [_erasing(past, rows).erase_once() for _ in range(2)]
+        *busy, _ = await asyncio.gather(*steps, indexer.index_once())
         if not any(busy):
             break
+    await past.index()
     done = await _erasing(past).find(ACCOUNT, asked.erasure_id)
     assert (done.phase, done.conversations, done.events) == (Phase.DONE, 2, 6)
+    assert await past.messages("oak") == ["Oak Avenue"]
     left = await past.texts()
     assert [secret for secret in _SECRETS if secret in left] == []
 

@@ -4,7 +4,7 @@ import asyncio
 
 import sqlalchemy as sa
 
-from switchbay.infra.db import Tx, open_database
+from switchbay.infra.db import Params, Tx, open_database
 from switchbay.infra.db.migrate import migrate
 from switchbay.messaging.history.domain.words import parse_query
 from switchbay.messaging.history.indexing import Indexer
@@ -24,7 +24,13 @@ async def test_messages_of_the_version_before_are_found(bare_database_url: str) 
         for place in range(12):
             event = f'{{"type":"ContentEvent","contentType":"text/plain","message":"hello {place}"}}'
             conversation, dialog = f"c{place % 2}", f"d{place % 3}"
-            params = {"conversation": conversation, "dialog": dialog, "sequence": place, "event": event, "at": place}
+            params: Params = {
+                "conversation": conversation,
+                "dialog": dialog,
+                "sequence": place,
+                "event": event,
+                "at": place,
+            }
             await tx.execute(insert, params)
 
     await db.write(work)

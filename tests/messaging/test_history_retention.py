@@ -13,7 +13,7 @@ async def _keep(past: Past, days: int) -> None:
 
 
 async def _purge(past: Past, rows: int = 500) -> None:
-    retaining = Retaining(past.stage.db, past.stage.accounts, past.files, rows)
+    retaining = Retaining(past.stage.db, past.stage.accounts, past.files.delete, rows)
     while await retaining.purge_once(past.stage.clock.now_ms()):
         pass
 
@@ -60,7 +60,7 @@ async def test_small_steps_delete_large_conversations(past: Past) -> None:
         await _said_and_closed(past, "ancient", 8)
     await past.index()
     past.stage.clock.advance(seconds=2 * _DAY)
-    retaining = Retaining(past.stage.db, past.stage.accounts, past.files, rows=5)
+    retaining = Retaining(past.stage.db, past.stage.accounts, past.files.delete, rows=5)
     before = (await past.stage.rows())["events"]
     assert await retaining.purge_once(past.stage.clock.now_ms()) == 1
     assert before - (await past.stage.rows())["events"] <= 5

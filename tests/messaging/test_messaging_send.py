@@ -11,16 +11,6 @@ RICH = {
     "content": {"type": "vertical", "elements": [{"type": "text", "text": "Ship it?"}]},
     "quickReplies": {"type": "quickReplies", "itemsPerRow": 2, "replies": []},
 }
-FILE = {
-    "type": "ContentEvent",
-    "contentType": "hosted/file",
-    "message": {
-        "caption": "me",
-        "relativePath": "/v1/x/y.png",
-        "fileType": "PNG",
-        "preview": "data:image/png;base64,AA==",
-    },
-}
 FORM = {
     "type": "ContentEvent",
     "contentType": "forms/secure-submission",
@@ -28,7 +18,7 @@ FORM = {
 }
 
 
-@pytest.mark.parametrize("event", [text("Grüße 🌍"), RICH, FILE, FORM], ids=["text", "rich", "file", "form"])
+@pytest.mark.parametrize("event", [text("Grüße 🌍"), RICH, FORM], ids=["text", "rich", "form"])
 async def test_an_event_gets_a_sequence_and_is_passed_on_as_it_was_published(
     stage: Stage, event: dict[str, Any]
 ) -> None:

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import sqlalchemy as sa
 from fastapi import FastAPI
+from msgspec import structs
 from starlette.routing import Mount
 
 from support.messaging_stage import ACCOUNT, Answered, Stage, stage_on
@@ -17,11 +18,13 @@ from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
 from switchbay.messaging.domain import Command, Conversation, Step, SystemCaller
 from switchbay.messaging.domain.steps import AgentCaller, Caller
+from switchbay.messaging.files.store import delete_files_of
 from switchbay.messaging.history.admin import router
 from switchbay.messaging.history.indexing import Indexer
 from switchbay.messaging.history.room import HistoryRoom
 from switchbay.messaging.history.routes import routes
 from switchbay.messaging.history.service import History
+from switchbay.messaging.routing.domain.agents import NEVER_SEEN, AgentState, Availability
 
 SINCE = 1_700_000_000_000
 """When the clock of the tests begins."""
@@ -33,8 +36,12 @@ class States:
 
     known: dict[str, str] = field(default_factory=dict)
 
-    async def agent_states(self, account_id: str, user_pids: Collection[str]) -> Mapping[str, str]:
-        return {pid: state for pid, state in self.known.items() if pid in user_pids and account_id == ACCOUNT}
+    async def agent_states(self, account_id: str, user_pids: Collection[str]) -> Mapping[str, AgentState]:
+        assert account_id == ACCOUNT
+        return {pid: structs.replace(NEVER_SEEN, user_pid=pid, availability=self._of(pid)).state for pid in user_pids}
+
+    def _of(self, pid: str) -> Availability:
+        return Availability(self.known.get(pid, "OFFLINE"))
 
 
 @dataclass
@@ -43,8 +50,9 @@ class Files:
 
     gone: list[str] = field(default_factory=list)
 
-    async def delete_files_of(self, tx: Tx, account_id: str, conversation_ids: Collection[str]) -> None:
+    async def delete(self, tx: Tx, account_id: str, conversation_ids: Collection[str], now: int) -> int:
         tx.on_commit(lambda: self.gone.extend(conversation_ids))
+        return await delete_files_of(tx, account_id, conversation_ids, now)
 
 
 @dataclass
@@ -167,7 +175,7 @@ async def past_on(db: Database, clock: ManualClock, randomness: Randomness) -> A
     """History on a database, with the stage of the messaging room."""
     async with stage_on(db, clock, randomness) as stage:
         states, files = States(), Files()
-        room = HistoryRoom(db, clock, randomness, stage.accounts, stage.messaging, states=states, files=files)
+        room = HistoryRoom(db, clock, randomness, stage.accounts, stage.messaging, states, files.delete)
         management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
         management.include_router(router(room, stage.accounts))
         app = Application([*routes(room.history, stage.accounts, clock), Mount("/switchbay/v1", management)])

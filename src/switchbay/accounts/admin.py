@@ -43,6 +43,8 @@ class AccountPatch(_Strict):
     survey_seconds: Annotated[int, Field(strict=True)] | None = None
     auto_close_seconds: Annotated[int, Field(strict=True)] | None = None
     history_days: Annotated[int, Field(strict=True)] | None = None
+    agent_capacity: Annotated[int, Field(strict=True)] | None = None
+    requeue_on_disconnect: StrictBool | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 

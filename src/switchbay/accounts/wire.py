@@ -121,6 +121,8 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "survey_seconds": account.survey_seconds,
         "auto_close_seconds": account.auto_close_seconds,
         "history_days": account.history_days,
+        "agent_capacity": account.agent_capacity,
+        "requeue_on_disconnect": account.requeue_on_disconnect,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

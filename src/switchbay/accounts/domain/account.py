@@ -16,6 +16,7 @@ _SPANS: Mapping[str, tuple[int, int]] = {
     "auto_close_seconds": (0, 365 * 24 * 3_600),
     "history_days": (0, 36_500),
 }
+_MOST_CONVERSATIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,11 @@ class Account:
 
     ``survey_app`` is the application that asks consumers after a conversation, empty for no survey; a survey that has
     not ended after ``survey_seconds`` is closed. A conversation in which nobody has said anything for
-    ``auto_close_seconds`` is closed, 0: never. Conversations
-    that are over are erased after ``history_days``, 0: never.
+    ``auto_close_seconds`` is closed, 0: never. Conversations that are over are erased after
+    ``history_days``, 0: never.
+
+    ``agent_capacity`` is how many conversations an agent is given at once who has no number of their own;
+    ``requeue_on_disconnect`` says whether the conversations of an agent who went away are given to others.
     """
 
     account_id: str
@@ -49,6 +53,8 @@ class Account:
     survey_seconds: int = 3_600
     auto_close_seconds: int = 0
     history_days: int = 0
+    agent_capacity: int = 30
+    requeue_on_disconnect: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class AccountChange:
     survey_seconds: int | None = None
     auto_close_seconds: int | None = None
     history_days: int | None = None
+    agent_capacity: int | None = None
+    requeue_on_disconnect: bool | None = None
 
 
 def changed(before: Account, change: AccountChange) -> Account:
@@ -82,6 +90,8 @@ def changed(before: Account, change: AccountChange) -> Account:
     for name, (least, most) in _SPANS.items():
         if name in given and not least <= given[name] <= most:
             raise errors.account_setting_invalid(name, f"it must be {least} to {most} {name.rpartition('_')[2]}.")
+    if not 1 <= given.get("agent_capacity", 1) <= _MOST_CONVERSATIONS:
+        raise errors.account_setting_invalid("agent_capacity", f"it must be 1 to {_MOST_CONVERSATIONS}.")
     return replace(before, **given)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 
 from switchbay.accounts import errors
 from switchbay.accounts.domain.names import checked_name, login_key, new_password
@@ -34,6 +35,7 @@ from switchbay.kit.secret import Secret
 _FIRST_USER_ID = 1_000_001
 _SESSION_ID = re.compile(r"ses_[0-9a-z]{26}", re.ASCII)
 MOST_USERS_PER_PAGE = 500
+_PIDS_AT_ONCE = 200
 MOST_SESSIONS_LISTED = 500
 _FRESH_SECONDS = 2.0
 _MOST_CACHED = 10_000
@@ -115,6 +117,17 @@ class UserBook(UseCases):
             return None
         return await self._recent_users.find((account_id, int(user_id)))
 
+    async def find_users_by_pid(self, account_id: str, pids: Collection[str]) -> list[User]:
+        """The users with these UUIDs; those that there are not are left out."""
+        found: list[User] = []
+        wanted = sorted(set(pids))
+        if not is_account_id(account_id):
+            return found
+        for start in range(0, len(wanted), _PIDS_AT_ONCE):
+            some = wanted[start : start + _PIDS_AT_ONCE]
+            found += await self._means.db.read(partial(store.find_by_pids, account_id=account_id, pids=some))
+        return found
+
     async def find_user_by_login(self, account_id: str, login_name: str) -> User | None:
         """Read the user with this login name, in whatever case it is written."""
         if not is_account_id(account_id):
@@ -122,10 +135,6 @@ class UserBook(UseCases):
         key = login_key(login_name)
         stored = await self._means.db.read(lambda tx: store.find_by_login(tx, account_id, key))
         return None if stored is None else stored.user
-
-    async def users_by_pid(self, account_id: str, pids: Collection[str]) -> dict[str, User]:
-        """Read users by their UUIDs; those that are not there are left out."""
-        return await self._means.db.read(lambda tx: store.users_by_pid(tx, account_id, pids)) if pids else {}
 
     async def list_users(
         self, account_id: str, *, after: str | None = None, limit: int = MOST_USERS_PER_PAGE

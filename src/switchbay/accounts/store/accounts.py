@@ -49,6 +49,8 @@ def _account(row: Row) -> Account:
         survey_seconds=row["survey_seconds"],
         auto_close_seconds=row["auto_close_seconds"],
         history_days=row["history_days"],
+        agent_capacity=row["agent_capacity"],
+        requeue_on_disconnect=bool(row["requeue_on_disconnect"]),
     )
 
 
@@ -69,6 +71,8 @@ def _settings(account: Account) -> dict[str, Value]:
         "survey_seconds": account.survey_seconds,
         "auto_close_seconds": account.auto_close_seconds,
         "history_days": account.history_days,
+        "agent_capacity": account.agent_capacity,
+        "requeue_on_disconnect": account.requeue_on_disconnect,
     }
 
 

@@ -13,7 +13,6 @@ from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
 
-_MOST_PIDS = 256
 _ACCOUNT = users.c.account_id == sa.bindparam("account_id", required=True)
 _BY_ID = sa.select(users).where(_ACCOUNT, users.c.user_id == sa.bindparam("user_id", required=True))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
@@ -83,20 +82,17 @@ async def list_users(tx: Tx, account_id: str, after: int, most: int) -> list[Use
     return [_user(row) for row in rows]
 
 
+async def find_by_pids(tx: Tx, account_id: str, pids: Collection[str]) -> list[User]:
+    """Read the users with these UUIDs."""
+    many, params = places("p", set(pids))
+    return [_user(row) for row in await tx.fetch(_by_pids(many), {"account_id": account_id, **params})]
+
+
 @lru_cache(maxsize=16)
-def _by_pids(size: int) -> sa.Select[Any]:
-    return sa.select(users).where(_ACCOUNT, users.c.user_pid.in_(any_of("p", size)))
-
-
-async def users_by_pid(tx: Tx, account_id: str, pids: Collection[str]) -> dict[str, User]:
-    """Read users by their UUIDs; those that are not there are left out."""
-    found: dict[str, User] = {}
-    given = sorted(pids)
-    for start in range(0, len(given), _MOST_PIDS):
-        size, params = places("p", given[start : start + _MOST_PIDS])
-        for row in await tx.fetch(_by_pids(size), {"account_id": account_id, **params}):
-            found[row["user_pid"]] = _user(row)
-    return found
+def _by_pids(many: int) -> sa.Select[Any]:
+    return sa.select(users).where(
+        users.c.account_id == sa.bindparam("account_id", required=True), users.c.user_pid.in_(any_of("p", many))
+    )
 
 
 async def has_other_admin(tx: Tx, account_id: str, user_id: int) -> bool:

@@ -142,6 +142,17 @@ def change(
         int | None,
         typer.Option(metavar="DAYS", help="How long conversations that are over are kept; 0: for ever."),
     ] = None,
+    agent_capacity: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", help="Conversations that an agent gets at once who has no number of their own."),
+    ] = None,
+    requeue_on_disconnect: Annotated[
+        bool | None,
+        typer.Option(
+            "--requeue-on-disconnect/--keep-on-disconnect",
+            help="Whether the conversations of an agent who went away are given to others.",
+        ),
+    ] = None,
     ttr: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
@@ -172,6 +183,8 @@ def change(
         survey_seconds=survey_seconds,
         auto_close_seconds=auto_close_seconds,
         history_days=history_days,
+        agent_capacity=agent_capacity,
+        requeue_on_disconnect=requeue_on_disconnect,
         ttr_seconds=_targets(ttr),
     )
 
@@ -212,6 +225,8 @@ def _show(account: Account, as_json: bool) -> None:
             ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
             ("history", f"{account.history_days} days" if account.history_days else "kept for ever"),
+            ("agent capacity", account.agent_capacity),
+            ("agent disconnects", "back to the queue" if account.requeue_on_disconnect else "conversations stay"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
         ]
     )

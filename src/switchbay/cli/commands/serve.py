@@ -97,7 +97,7 @@ def serve(
         platform = await assembly.build(settings)
         try:
             await platform.start()
-            sites = [servers.Site(platform.app, sockets, tls, settings.trusted_proxies)]
+            sites = [servers.Site(platform.app, sockets, tls, settings.trusted_proxies, sockets_at=platform.sockets)]
             if directory_sockets:
                 sites.append(servers.Site(platform.directory_app, directory_sockets, None, settings.trusted_proxies))
             stop = asyncio.Event()

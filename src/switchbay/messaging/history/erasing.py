@@ -18,9 +18,9 @@ from switchbay.kit.jsonvalue import JsonValue
 from switchbay.messaging import store
 from switchbay.messaging.commit import Outcome
 from switchbay.messaging.domain import CloseConversation, Command, SystemCaller
+from switchbay.messaging.files.store import delete_files_of
 from switchbay.messaging.history.domain.erasures import Erasure, Phase
 from switchbay.messaging.history.domain.tombstones import erased_notification
-from switchbay.messaging.history.files import FilesEraser
 from switchbay.messaging.history.store import erasing, erasures
 from switchbay.messaging.history.store.transcripts import events_after
 from switchbay.messaging.history.store.words import drop_documents
@@ -31,6 +31,8 @@ _LONGEST_ID: Final = 256
 _SYSTEM: Final = Actor("system", "messaging", "erasure")
 _ALREADY: Final = frozenset({"conversation_closed", "conversation_unknown"})
 _NEWEST: Final = "\x7f"
+DeleteFiles = Callable[[Tx, str, Collection[str], int], Awaitable[int]]
+"""Has the files of an account's conversations deleted from the commit on, given the time; says how many."""
 _Step = Callable[[Tx, Erasure], Awaitable[Erasure]]
 
 
@@ -51,14 +53,14 @@ class Erasing:
         clock: Clock,
         randomness: Randomness,
         messaging: Conversations,
-        files: FilesEraser,
+        delete_files: DeleteFiles = delete_files_of,
         rows: int = ROWS_A_STEP,
     ) -> None:
         self._db = db
         self._clock = clock
         self._randomness = randomness
         self._messaging = messaging
-        self._files = files
+        self._delete_files = delete_files
         self._rows = rows
         self._after = ("", "")
 
@@ -182,7 +184,7 @@ class Erasing:
         erasure = replace(erasure, events=erasure.events + len(events))
         if len(events) == self._rows:
             return replace(erasure, cursor=f"{events[-1].dialog_id} {events[-1].stored.sequence}")
-        await self._files.delete_files_of(tx, account_id, [conversation_id])
+        await self._delete_files(tx, account_id, [conversation_id], self._clock.now_ms())
         await erasing.bury_conversation(tx, one, erasure.pseudonym)
         return replace(erasure, cursor="", conversations=erasure.conversations + 1)
 

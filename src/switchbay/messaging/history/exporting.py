@@ -56,8 +56,8 @@ class Exporting:
 
     async def _line(self, account_id: str, transcript: Transcript) -> AsyncIterator[bytes]:
         one = transcript.conversation
-        agents = await self._people.users_by_pid(account_id, agents_named([transcript]))
-        yield export.line_head(transcript, agents)
+        users = await self._people.find_users_by_pid(account_id, agents_named([transcript]))
+        yield export.line_head(transcript, users)
         ends = {dialog.dialog_id: dialog.next_sequence for dialog in one.dialogs}
         after, is_first = ("", -1), True
         while True:

@@ -8,7 +8,8 @@ from typing import Final, Protocol
 
 from switchbay.accounts.public import Account
 from switchbay.infra.db import Database, Tx
-from switchbay.messaging.history.files import FilesEraser
+from switchbay.messaging.files.store import delete_files_of
+from switchbay.messaging.history.erasing import DeleteFiles
 from switchbay.messaging.history.store import purging
 
 ROWS_A_STEP: Final = 500
@@ -27,10 +28,12 @@ class AllAccounts(Protocol):
 class Retaining:
     """Erases what accounts keep no longer."""
 
-    def __init__(self, db: Database, accounts: AllAccounts, files: FilesEraser, rows: int = ROWS_A_STEP) -> None:
+    def __init__(
+        self, db: Database, accounts: AllAccounts, delete_files: DeleteFiles = delete_files_of, rows: int = ROWS_A_STEP
+    ) -> None:
         self._db = db
         self._accounts = accounts
-        self._files = files
+        self._delete_files = delete_files
         self._rows = rows
 
     async def purge_once(self, now: int) -> int:
@@ -38,10 +41,10 @@ class Retaining:
         busy = 0
         for account in await self._accounts.list_accounts():
             if account.history_days:
-                busy += await self._purge(account.account_id, now - account.history_days * _DAY_MS)
+                busy += await self._purge(account.account_id, now - account.history_days * _DAY_MS, now)
         return busy
 
-    async def _purge(self, account_id: str, before: int) -> bool:
+    async def _purge(self, account_id: str, before: int, now: int) -> bool:
         async def step(tx: Tx) -> bool:
             left = self._rows
             for _ in range(_CONVERSATIONS_A_STEP):
@@ -53,7 +56,7 @@ class Retaining:
                 left -= max(1, deleted)
                 if left <= 0:
                     break
-                await self._files.delete_files_of(tx, account_id, [conversation_id])
+                await self._delete_files(tx, account_id, [conversation_id], now)
                 await purging.delete_rest(tx, account_id, conversation_id, consumer_id, before)
             return True
 

@@ -11,9 +11,9 @@ from switchbay.accounts.public import Account, Actor, record_audit
 from switchbay.infra.db import Database, DatabaseUnavailable, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.jsonvalue import JsonValue
-from switchbay.messaging.history.erasing import Conversations, Erasing
+from switchbay.messaging.files.store import delete_files_of
+from switchbay.messaging.history.erasing import Conversations, DeleteFiles, Erasing
 from switchbay.messaging.history.exporting import Exporting
-from switchbay.messaging.history.files import FilesEraser, NoFiles
 from switchbay.messaging.history.indexing import MESSAGES_A_STEP, Indexer
 from switchbay.messaging.history.retaining import Retaining
 from switchbay.messaging.history.service import AgentStates, History, People
@@ -44,18 +44,16 @@ class HistoryRoom:
         randomness: Randomness,
         accounts: AccountsRoom,
         messaging: Conversations,
-        *,
-        states: AgentStates | None = None,
-        files: FilesEraser | None = None,
+        states: AgentStates,
+        delete_files: DeleteFiles = delete_files_of,
     ) -> None:
         self._db = db
         self._clock = clock
-        keeper = files or NoFiles()
         self.history = History(db, clock, accounts, states)
         self.exporting = Exporting(db, accounts)
         self.indexer = Indexer(db)
-        self.retaining = Retaining(db, accounts, keeper)
-        self.erasing = Erasing(db, clock, randomness, messaging, keeper)
+        self.retaining = Retaining(db, accounts, delete_files)
+        self.erasing = Erasing(db, clock, randomness, messaging, delete_files)
         self._workers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

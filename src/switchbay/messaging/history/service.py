@@ -15,24 +15,24 @@ from switchbay.messaging.history.domain import words
 from switchbay.messaging.history.domain.selection import Page, Selection
 from switchbay.messaging.history.domain.transcript import Transcript
 from switchbay.messaging.history.store import finding, selecting
-from switchbay.messaging.history.store.transcripts import load_transcripts
+from switchbay.messaging.history.store.transcripts import load_skill_names, load_transcripts
 from switchbay.messaging.history.store.words import first_place, time_of
 from switchbay.messaging.history.wire import records
 from switchbay.messaging.history.wire.people import Agents, moment
 from switchbay.messaging.history.wire.requests import Asked
+from switchbay.messaging.routing.domain.agents import AgentState, Availability
 from switchbay.messaging.wire.ids import is_conversation_id
 
 MOST_EVENTS: Final = 10_000
 """Events of one answer; conversations that this cuts short say ``isPartial``."""
 MOST_STATES: Final = 500
-OFFLINE: Final = "OFFLINE"
 _NEWEST: Final = 2**63 - 1
 
 
 class People(Protocol):
     """What history needs of the accounts room."""
 
-    async def users_by_pid(self, account_id: str, pids: Collection[str]) -> dict[str, User]:
+    async def find_users_by_pid(self, account_id: str, pids: Collection[str]) -> list[User]:
         """Users by their UUIDs."""
         ...
 
@@ -48,18 +48,9 @@ class People(Protocol):
 class AgentStates(Protocol):
     """Who knows how available agents are."""
 
-    async def agent_states(self, account_id: str, user_pids: Collection[str]) -> Mapping[str, str]:
-        """The availability of agents (ONLINE, OCCUPIED, BACK_SOON, AWAY) by UUID; who is offline may be missing."""
+    async def agent_states(self, account_id: str, user_pids: Collection[str]) -> Mapping[str, AgentState]:
+        """How these agents are, each by the UUID of their user."""
         ...
-
-
-class NoAgentStates:
-    """Knows of nobody: all are offline."""
-
-    async def agent_states(self, account_id: str, user_pids: Collection[str]) -> Mapping[str, str]:
-        """Nothing."""
-        del account_id, user_pids
-        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +71,11 @@ class Hit:
 class History:
     """Reads what is kept. Every method may be called on any node."""
 
-    def __init__(self, db: Database, clock: Clock, people: People, states: AgentStates | None = None) -> None:
+    def __init__(self, db: Database, clock: Clock, people: People, states: AgentStates) -> None:
         self._db = db
         self._clock = clock
         self._people = people
-        self._states = states or NoAgentStates()
+        self._states = states
 
     # Conversations
 
@@ -93,12 +84,14 @@ class History:
         wanted = await self._selection(account_id, asked)
         most = MOST_EVENTS if not records.WITH_EVENTS.isdisjoint(asked.wanted) else 0
 
-        async def read(tx: Tx) -> tuple[selecting.Found, list[Transcript]]:
+        async def read(tx: Tx) -> tuple[selecting.Found, list[Transcript], dict[str, str]]:
             found = await selecting.select(tx, account_id, wanted, page)
-            return found, await load_transcripts(tx, account_id, found.conversations, most_events=most)
+            transcripts = await load_transcripts(tx, account_id, found.conversations, most_events=most)
+            return found, transcripts, await load_skill_names(tx, account_id, records.skills_named(transcripts))
 
-        found, transcripts = await self._db.read(read)
-        agents = await self._people.users_by_pid(account_id, records.agents_named(transcripts))
+        found, transcripts, skills = await self._db.read(read)
+        users = await self._people.find_users_by_pid(account_id, records.agents_named(transcripts))
+        agents = Agents({one.user_pid: one for one in users}, skills)
         now = self._clock.now_ms()
 
         def render() -> bytes:
@@ -176,13 +169,16 @@ class History:
         if ids is None:
             users = await self._people.list_users(account_id, limit=MOST_STATES)
         else:
-            users = list((await self._named(account_id, ids)).values())
+            pids = await self._pids(account_id, frozenset(ids)) or frozenset()
+            users = sorted(await self._people.find_users_by_pid(account_id, pids), key=lambda one: int(one.user_id))
         known = await self._states.agent_states(account_id, [one.user_pid for one in users])
         now = self._clock.now_ms()
         shown: list[JsonValue] = []
         for one in users:
-            state = known.get(one.user_pid, OFFLINE)
-            if (states and state not in states) or (ids is None and not states and state == OFFLINE):
+            state = known[one.user_pid]
+            if states and state.availability not in states:
+                continue
+            if ids is None and not states and state.availability is Availability.OFFLINE:
                 continue
             shown.append(_agent_state(one, state, now))
         return {
@@ -190,14 +186,6 @@ class History:
             "accountID": account_id,
             "agentStatusRecords": shown[page.offset : page.offset + page.limit],
         }
-
-    async def _named(self, account_id: str, ids: tuple[str, ...]) -> dict[str, User]:
-        pids = await self._pids(account_id, frozenset(ids)) or frozenset()
-        return dict(sorted((await self._people.users_by_pid(account_id, pids)).items()))
-
-    async def agents_by_pid(self, account_id: str, pids: Collection[str]) -> Agents:
-        """The users behind these UUIDs."""
-        return await self._people.users_by_pid(account_id, pids)
 
 
 def metadata(href: str, count: int, *, is_partial: bool) -> dict[str, JsonValue]:
@@ -209,7 +197,7 @@ def metadata(href: str, count: int, *, is_partial: bool) -> dict[str, JsonValue]
     }
 
 
-def _agent_state(user: User, state: str, now: int) -> dict[str, JsonValue]:
+def _agent_state(user: User, state: AgentState, now: int) -> dict[str, JsonValue]:
     return {
         "agentId": user.user_id,
         "agentName": user.display_name,
@@ -217,9 +205,11 @@ def _agent_state(user: User, state: str, now: int) -> dict[str, JsonValue]:
         "agentLoginName": user.login_name,
         "agentGroupId": -1,
         "agentGroupName": "Unassigned",
-        "currentStatus": state,
-        "agentPresence": "false" if state == OFFLINE else "true",
-        "currentConnectionState": "DISCONNECTED" if state == OFFLINE else "CONNECTED",
+        "currentStatus": state.availability.value,
+        "currentStatusDuration": max(0, now - state.changed_at),
+        **moment("currentStatusStartTime", state.changed_at),
+        "agentPresence": "true" if state.is_connected else "false",
+        "currentConnectionState": "CONNECTED" if state.is_connected else "DISCONNECTED",
         **moment("lastUpdatedTime", now),
     }
 

@@ -13,7 +13,7 @@ from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.domain import Conversation, Dialog, Facts, OpenOrClose
 from switchbay.messaging.domain.state import NO_FACTS
 from switchbay.messaging.store.keys import Key
-from switchbay.messaging.tables import conversations
+from switchbay.messaging.tables import conversations, participants
 
 _encode: Final = msgspec.json.Encoder().encode
 _dialogs: Final = msgspec.json.Decoder(tuple[Dialog, ...])
@@ -144,6 +144,48 @@ async def list_open(tx: Tx, after: tuple[str, int, str], until: int, most: int) 
         "most": most,
     }
     return [conversation_from(row) for row in await tx.fetch(_open_after, params)]
+
+
+_open_of: Final = (
+    sa.select(conversations)
+    .where(
+        conversations.c.account_id == sa.bindparam("account_id"),
+        conversations.c.stage == sa.literal_column("'OPEN'"),  # as the index has it
+    )
+    .order_by(conversations.c.started_at.desc(), conversations.c.conversation_id.desc())
+    .limit(sa.bindparam("most"))
+)
+
+
+async def list_open_of(tx: Tx, account_id: str, most: int) -> list[Conversation]:
+    """The newest conversations of an account that have an open dialog."""
+    return [conversation_from(row) for row in await tx.fetch(_open_of, {"account_id": account_id, "most": most})]
+
+
+@lru_cache(maxsize=2)
+def _conversations_of(*, is_open: bool) -> sa.Select[Any]:
+    table = participants.c
+    joined = sa.and_(
+        table.account_id == conversations.c.account_id, table.conversation_id == conversations.c.conversation_id
+    )
+    statement = (
+        sa.select(conversations)
+        .join(participants, joined)
+        .where(table.account_id == sa.bindparam("account_id"), table.participant_id == sa.bindparam("participant_id"))
+    )
+    if is_open:
+        statement = statement.where(table.is_open)
+    order = (conversations.c.started_at.desc(), conversations.c.conversation_id.desc())
+    return statement.order_by(*order).limit(sa.bindparam("most"))
+
+
+async def list_conversations_of(
+    tx: Tx, account_id: str, participant_id: str, *, is_open: bool | None = None, most: int
+) -> list[Conversation]:
+    """The newest conversations that somebody takes part in or is offered; ``is_open``: with an open dialog."""
+    params: Params = {"account_id": account_id, "participant_id": participant_id, "most": most}
+    rows = await tx.fetch(_conversations_of(is_open=bool(is_open)), params)
+    return [conversation_from(row) for row in rows]
 
 
 @lru_cache(maxsize=4)

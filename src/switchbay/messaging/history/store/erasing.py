@@ -15,7 +15,7 @@ from switchbay.messaging import store
 from switchbay.messaging.domain import Conversation, Dialog
 from switchbay.messaging.history.domain.tombstones import ERASED_EVENT, ERASED_MARK, is_content
 from switchbay.messaging.history.domain.transcript import PastEvent
-from switchbay.messaging.tables import conversations, events, idempotency, moves, participants
+from switchbay.messaging.tables import conversations, events, idempotency, moves, participants, rings
 
 _ACCOUNT: Final = "account_id"
 _decode: Final = msgspec.json.Decoder().decode
@@ -96,6 +96,7 @@ _rename: Final = (
     _renamed(participants, "participant_id"),
     _renamed(moves, "participant_id"),
     _renamed(moves, "actor_id"),
+    _renamed(rings, "consumer_id"),
 )
 # Why a dialog was closed is what somebody wrote.
 _scrub_causes: Final = (

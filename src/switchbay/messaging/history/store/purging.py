@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from switchbay.infra.db import Params, Tx
 from switchbay.messaging.history.store.words import drop_documents
-from switchbay.messaging.tables import consumers, conversations, events, moves, participants, queue
+from switchbay.messaging.tables import consumers, conversations, events, moves, participants, queue, rings
 
 _ACCOUNT: Final = "account_id"
 _oldest: Final = (
@@ -41,7 +41,7 @@ def _delete(table: sa.Table) -> sa.Delete:
     )
 
 
-_rest: Final = tuple(_delete(table) for table in (moves, participants, queue, conversations))
+_rest: Final = tuple(_delete(table) for table in (moves, participants, queue, rings, conversations))
 _forget_consumer: Final = sa.delete(consumers).where(
     consumers.c.account_id == sa.bindparam(_ACCOUNT),
     consumers.c.consumer_id == sa.bindparam("consumer_id"),

@@ -11,7 +11,7 @@ from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging import store
 from switchbay.messaging.domain import Conversation, Move, MoveKind, Role, StoredEvent
 from switchbay.messaging.history.domain.transcript import PastEvent, PastMove, Transcript
-from switchbay.messaging.tables import consumers, events, moves
+from switchbay.messaging.tables import consumers, events, moves, skills
 
 _ACCOUNT: Final = "account_id"
 _MOVES: Final = 50_000
@@ -153,3 +153,19 @@ async def _load_profiles(tx: Tx, account_id: str, ids: Collection[str]) -> dict[
     size, params = places("i", ids)
     rows = await tx.fetch(_profiles_of(size), {_ACCOUNT: account_id, **params})
     return {row["consumer_id"]: store.consumer_from(row).profile for row in rows}
+
+
+@lru_cache(maxsize=16)
+def _skills_of(size: int) -> sa.Select[Any]:
+    return sa.select(skills.c.skill_id, skills.c.name).where(
+        skills.c.account_id == sa.bindparam(_ACCOUNT), skills.c.skill_id.in_(any_of("i", size))
+    )
+
+
+async def load_skill_names(tx: Tx, account_id: str, ids: Collection[str]) -> dict[str, str]:
+    """The names of skills by their id; those that are not there are left out."""
+    if not ids:
+        return {}
+    size, params = places("i", sorted(ids))
+    rows = await tx.fetch(_skills_of(size), {_ACCOUNT: account_id, **params})
+    return {row[0]: row[1] for row in rows}

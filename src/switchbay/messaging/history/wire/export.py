@@ -1,14 +1,15 @@
 """One line of an export, in pieces: a head with everything but the events, which follow."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
+from switchbay.accounts.public import User
 from switchbay.infra.web import json_bytes
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.messaging.domain import Conversation
 from switchbay.messaging.history.domain.transcript import PastEvent, PastMove, Transcript
-from switchbay.messaging.history.wire.people import Agents
 from switchbay.messaging.wire.agents import render_event
 from switchbay.messaging.wire.cursors import write_cursor
 
@@ -16,7 +17,7 @@ LINE_END: Final = b"]}\n"
 _decode: Final = msgspec.json.Decoder().decode
 
 
-def line_head(transcript: Transcript, agents: Agents) -> bytes:
+def line_head(transcript: Transcript, users: Iterable[User]) -> bytes:
     """The line up to the events."""
     one = transcript.conversation
     head: dict[str, JsonValue] = {
@@ -24,8 +25,8 @@ def line_head(transcript: Transcript, agents: Agents) -> bytes:
         "conversation": _conversation(one),
         "profile": dict(transcript.profile),
         "agents": {
-            pid: {"user_id": user.user_id, "login_name": user.login_name, "display_name": user.display_name}
-            for pid, user in sorted(agents.items())
+            user.user_pid: {"user_id": user.user_id, "login_name": user.login_name, "display_name": user.display_name}
+            for user in users
         },
         "moves": [_move(made) for made in transcript.moves],
     }

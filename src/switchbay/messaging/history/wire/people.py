@@ -5,10 +5,21 @@ from datetime import UTC, datetime
 
 from switchbay.accounts.public import Role, User
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.record import Record
 from switchbay.messaging.domain import Role as ParticipantRole
 
-Agents = Mapping[str, User]
-"""The users of an account by their UUID, as far as a page of history names them."""
+
+class Agents(Record, frozen=True):
+    """Who and what a page of history names: users of the account by their UUID, names of skills by their id."""
+
+    users: Mapping[str, User]
+    skills: Mapping[str, str]
+
+    def get(self, pid: str) -> User | None:
+        """The user with this UUID."""
+        return self.users.get(pid)
+
+
 UNASSIGNED = "Unassigned"
 _PERMISSIONS = {ParticipantRole.MANAGER: "AGENT_MANAGER"}
 _THOUSAND = 1_000
@@ -47,8 +58,8 @@ def permission(role: ParticipantRole | None, *, is_suggested: bool = False) -> s
     return "" if role is None else _PERMISSIONS.get(role, role.value)
 
 
-def skill(skill_id: str, prefix: str) -> dict[str, JsonValue]:
-    """A skill's id, a number where it is one, and its name. Skills have no names here but their ids."""
+def skill(agents: Agents, skill_id: str, prefix: str) -> dict[str, JsonValue]:
+    """A skill's id, a number where it is one, and its name; of one that is not known any more, the id."""
     is_number = skill_id.lstrip("-").isdigit() and skill_id.isascii()
-    name = UNASSIGNED if skill_id == "-1" else skill_id
+    name = UNASSIGNED if skill_id == "-1" else agents.skills.get(skill_id, skill_id)
     return {f"{prefix}Id": int(skill_id) if is_number else skill_id, f"{prefix}Name": name}

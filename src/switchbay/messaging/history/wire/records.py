@@ -46,6 +46,17 @@ def agents_named(transcripts: Iterable[Transcript]) -> set[str]:
     return found
 
 
+def skills_named(transcripts: Iterable[Transcript]) -> set[str]:
+    """The ids of the skills that records of these transcripts name."""
+    found: set[str] = set()
+    for one in transcripts:
+        found.add(one.conversation.skill_id)
+        changes = (MoveKind.OPENED, MoveKind.SKILL)
+        for made in (made.move for made in one.moves if made.move.kind in changes):
+            found.update(skill_id for skill_id in (made.before, made.after) if skill_id is not None)
+    return found
+
+
 def _opening(conversation: Conversation) -> Mapping[str, Any]:
     found: Mapping[str, Any] = _decode(conversation.opening)
     return found
@@ -67,7 +78,7 @@ def _info(transcript: Transcript, agents: Agents, now: int) -> dict[str, JsonVal
         found |= {"latestAgentId": agent_number(agents, agent), **agent_names(agents, agent, "latestAgent")}
     known = None if agent is None else agents.get(agent)
     found |= {"agentDeleted": agent is not None and (known is None or not known.enabled)}
-    found |= skill(one.skill_id, "latestSkill")
+    found |= skill(agents, one.skill_id, "latestSkill")
     found |= {"source": _source(opening), "device": "NA", "browser": "NA", "operatingSystem": "NA"}
     if one.close_reason is not None:
         found |= {"closeReason": one.close_reason, "closeReasonDescription": _described(one.close_reason)}
@@ -190,8 +201,11 @@ def _transfers(transcript: Transcript, agents: Agents) -> JsonValue:
         shown["assignedAgentId"] = "null" if one.target_agent is None else agent_number(agents, one.target_agent)
         if one.target_agent is not None:
             shown |= agent_names(agents, one.target_agent, "assignedAgent")
-        shown |= skill(one.target_skill, "targetSkill") | {"reason": one.reason, "by": agent_number(agents, one.by)}
-        shown |= skill(one.source_skill, "sourceSkill")
+        shown |= skill(agents, one.target_skill, "targetSkill") | {
+            "reason": one.reason,
+            "by": agent_number(agents, one.by),
+        }
+        shown |= skill(agents, one.source_skill, "sourceSkill")
         if one.source_agent is not None:
             shown["sourceAgentId"] = agent_number(agents, one.source_agent)
             shown |= agent_names(agents, one.source_agent, "sourceAgent")
@@ -212,16 +226,16 @@ def _interactions(transcript: Transcript, agents: Agents) -> JsonValue:
     ]
 
 
-def _skill_changes(transcript: Transcript, _agents: Agents) -> JsonValue:
+def _skill_changes(transcript: Transcript, agents: Agents) -> JsonValue:
     return [
-        skill(one.move.before or "-1", "previousSkill")
-        | skill(one.move.after or "-1", "newSkill")
+        skill(agents, one.move.before or "-1", "previousSkill")
+        | skill(agents, one.move.after or "-1", "newSkill")
         | moment("time", one.at)
         for one in past.skill_changes(transcript.moves)
     ]
 
 
-def _dialogs(transcript: Transcript, _agents: Agents) -> JsonValue:
+def _dialogs(transcript: Transcript, agents: Agents) -> JsonValue:
     found: list[JsonValue] = []
     for dialog in transcript.conversation.dialogs:
         shown: dict[str, JsonValue] = {
@@ -230,7 +244,7 @@ def _dialogs(transcript: Transcript, _agents: Agents) -> JsonValue:
             "dialogType": dialog.kind.value,
             "dialogChannelType": "MESSAGING",
             **moment("startTime", dialog.created_at),
-            **skill(transcript.conversation.skill_id, "skill"),
+            **skill(agents, transcript.conversation.skill_id, "skill"),
         }
         if dialog.ended_at is not None:
             shown |= moment("endTime", dialog.ended_at)

@@ -19,8 +19,11 @@ from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
+from switchbay.infra.db.turns import Turns
 from switchbay.infra.egress import Egress
+from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, Randomness, SystemClock
+from switchbay.infra.metrics import NodeMetrics
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
 from switchbay.infra.websocket import SocketLimits, SocketRoute
@@ -28,13 +31,13 @@ from switchbay.kit.secret import Secret
 from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
+from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
-from switchbay.messaging import samples_admin
 from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
 from switchbay.messaging.history import admin as history_admin
 from switchbay.messaging.history import routes as history_routes
-from switchbay.messaging.public import Files, HistoryRoom, Limits, Messaging, Routing, build_files
+from switchbay.messaging.public import ConsumerDoor, Files, HistoryRoom, Limits, Messaging, Routing, build_files
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -73,6 +76,7 @@ class Platform:
     routing: Routing
     files: Files
     agents: AgentDoor
+    consumers: ConsumerDoor
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -91,7 +95,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.files, self.routing, self.agents, self.history]
+            rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers, self.history]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -108,17 +112,33 @@ class Platform:
         await self.db.close()
 
 
-async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault | None = None) -> Platform:
-    """Build a node as the settings say. The database must have been migrated."""
+def open_vault(settings: Settings) -> Vault:
+    """The vault with the keys that the settings name."""
+    return load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+
+
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    vault: Vault | None = None,
+    link: Link | None = None,
+    turns: Turns | None = None,
+) -> Platform:
+    """Build a node as the settings say. The database must have been migrated.
+
+    ``link`` and ``turns`` are those that it shares with the other process of its node, if it has one.
+    """
     process.tune()
     clock = clock or SystemClock()
     randomness = Randomness()
-    vault = vault or load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+    vault = vault or open_vault(settings)
     db = await open_database(
         settings.database_address,
         connections=settings.database_connections,
         statement_seconds=settings.database_statement_seconds,
         busy_ms=int(settings.database_busy_seconds * 1000),
+        turns=turns,
     )
     egress = Egress(
         settings.egress_allow,
@@ -151,6 +171,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         log_seconds=settings.webhook_log_seconds,
         breaker_failures=settings.webhook_breaker_failures,
         breaker_seconds=settings.webhook_breaker_seconds,
+        link=link,
+        is_far=not settings.delivers,
     )
     apps = Apps(
         db,
@@ -194,7 +216,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         most_of_user=settings.sockets_per_user,
     )
     history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
-    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
+    consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
+    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, history, routing, files, webhooks)
         routes = [
@@ -207,6 +230,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
+            *messenger.routes(),
             *manifest_routes.routes(options),
             *files_routes.routes(files),
             *routes,
@@ -223,11 +247,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         routing=routing,
         files=files,
         agents=agents,
+        consumers=consumers,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
-        sockets=[agents.route()] if settings.answers else [],
+        sockets=[agents.route(), consumers.route()] if settings.answers else [],
     )
 
 

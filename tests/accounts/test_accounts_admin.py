@@ -115,6 +115,7 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "history_days": 0,
         "agent_capacity": 30,
         "requeue_on_disconnect": True,
+        "web_origins": [],
         "ttr_seconds": {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},
     }
     assert await answer_of(client, "GET", "") == (200, expected)
@@ -130,6 +131,7 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "history_days": 30,
         "agent_capacity": 3,
         "requeue_on_disconnect": False,
+        "web_origins": ["https://www.example.com"],
         "name": "Renamed",
     }
     changed = {**expected, **patch}
@@ -153,6 +155,8 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         ({"history_days": -1}, "account_setting_invalid"),
         ({"agent_capacity": 0}, "account_setting_invalid"),
         ({"requeue_on_disconnect": 1}, "invalid_request"),
+        ({"web_origins": ["www.example.com"]}, "account_setting_invalid"),
+        ({"web_origins": "*"}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": "60"}}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": -1}}, "account_setting_invalid"),
         ({"ttr_seconds": {"NORMAL": 10**30}}, "account_setting_invalid"),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pyotp
 import pytest
 from typer.testing import CliRunner, Result
@@ -772,6 +773,32 @@ def test_server_without_tls_starts_and_ends_gracefully(tmp_path: Path, number: s
         assert (told["directory"], told["ca_file"]) == (None, None)
         assert httpx.get(f"{told['address']}/livez", trust_env=False).status_code == 200
         assert server.end(number) == 0, server.errors
+
+
+def test_a_node_that_loses_the_process_that_sends_webhooks_stops_and_says_so(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", "--http-port", "-1", "--json", SWITCHBAY_TLS="off") as server:
+        server.line()
+        [partner] = psutil.Process(server.process.pid).children()
+        partner.kill()
+        assert server.wait() == 6
+        assert "delivery_process_lost" in server.errors
+
+
+def test_the_process_that_sends_webhooks_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", "--http-port", "-1", "--json", SWITCHBAY_TLS="off") as server:
+        server.line()
+        [partner] = psutil.Process(server.process.pid).children()
+        server.process.kill()
+        partner.wait(20)
+        assert not partner.is_running()
+
+
+def test_a_node_is_one_process_where_that_is_set(tmp_path: Path) -> None:
+    words = ("serve", "--port", "0", "--http-port", "-1", "--json")
+    with running(tmp_path, *words, SWITCHBAY_TLS="off", SWITCHBAY_DELIVERY_PROCESS="false") as server:
+        server.line()
+        assert psutil.Process(server.process.pid).children() == []
+        assert server.end() == 0, server.errors
 
 
 def test_node_that_only_sends_webhooks_answers_its_operators_and_nobody_else(tmp_path: Path) -> None:

@@ -172,9 +172,3 @@ async def test_the_clock_going_back_does_not_turn_timestamps_round(stage: Stage)
     stage.clock.at_ms -= 5_000
     await stage.say(conversation)
     assert stage.webhooks.changes()[-1]["serverTimestamp"] == at
-
-
-@pytest.mark.parametrize("type_", ["ms.GenerateURLForUploadFile", "ms.GenerateURLForDownloadFile"])
-async def test_files_are_refused_in_plain_words(stage: Stage, type_: str) -> None:
-    answered = await stage.send(type_, {"fileSize": 1, "fileType": "PNG", "relativePath": "/x"})
-    assert (answered.status, answered.error) == (400, 40006)

@@ -45,6 +45,7 @@ class AccountPatch(_Strict):
     history_days: Annotated[int, Field(strict=True)] | None = None
     agent_capacity: Annotated[int, Field(strict=True)] | None = None
     requeue_on_disconnect: StrictBool | None = None
+    web_origins: list[str] | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 

@@ -123,6 +123,7 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "history_days": account.history_days,
         "agent_capacity": account.agent_capacity,
         "requeue_on_disconnect": account.requeue_on_disconnect,
+        "web_origins": list(account.web_origins),
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

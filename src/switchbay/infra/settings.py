@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         min_length=1,
         description="What this node does: api (answers HTTP), dispatcher (sends webhooks), all.",
     )
+    delivery_process: bool = Field(
+        default=True, description="Whether a node of both roles sends webhooks from a second process of its own."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8443, ge=0, le=65535, description="Port of all services.")
     http_port: int = Field(
@@ -85,6 +88,12 @@ class Settings(BaseSettings):
 
     token_seconds: int = Field(default=3_600, ge=60, description="Lifetime of application tokens.")
     consumer_token_seconds: int = Field(default=31_536_000, ge=60, description="Lifetime of consumer tokens.")
+    visitor_token_seconds: int = Field(
+        default=604_800, ge=60, description="Lifetime of the web messenger's tokens; one that is used is renewed."
+    )
+    visitor_sign_ups: int = Field(
+        default=60, ge=1, description="Most tokens that the web messengers of one network get from a node in a minute."
+    )
     query_credentials: bool = Field(
         default=True, description="Accept client_id and client_secret in the query, as old clients send."
     )
@@ -274,6 +283,16 @@ class Settings(BaseSettings):
     def delivers(self) -> bool:
         """Whether this node sends webhooks."""
         return "dispatcher" in self.roles or "all" in self.roles
+
+    @property
+    def has_two_processes(self) -> bool:
+        """Whether this node answers in one process and delivers in another."""
+        return self.answers and self.delivers and self.delivery_process
+
+    def as_role(self, role: NodeRole) -> "Settings":
+        """The settings of one of a node's two processes, which share the connections that the node may have."""
+        half = max(1, self.database_connections // 2)
+        return self.model_copy(update={"roles": (role,), "database_connections": half})
 
     @property
     def database_address(self) -> str:

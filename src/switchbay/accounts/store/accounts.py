@@ -51,6 +51,7 @@ def _account(row: Row) -> Account:
         history_days=row["history_days"],
         agent_capacity=row["agent_capacity"],
         requeue_on_disconnect=bool(row["requeue_on_disconnect"]),
+        web_origins=tuple(row["web_origins"].split()),
     )
 
 
@@ -73,6 +74,7 @@ def _settings(account: Account) -> dict[str, Value]:
         "history_days": account.history_days,
         "agent_capacity": account.agent_capacity,
         "requeue_on_disconnect": account.requeue_on_disconnect,
+        "web_origins": " ".join(account.web_origins),
     }
 
 

@@ -36,7 +36,9 @@ from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
-from switchbay.messaging.public import ConsumerDoor, Files, Limits, Messaging, Routing, build_files
+from switchbay.messaging.history import admin as history_admin
+from switchbay.messaging.history import routes as history_routes
+from switchbay.messaging.public import ConsumerDoor, Files, HistoryRoom, Limits, Messaging, Routing, build_files
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -71,6 +73,7 @@ class Platform:
     apps: Apps
     authorization: AuthorizationServer
     messaging: Messaging
+    history: HistoryRoom
     routing: Routing
     files: Files
     agents: AgentDoor
@@ -93,7 +96,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers]
+            rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers, self.history]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -213,15 +216,17 @@ async def build(
         ),
         most_of_user=settings.sockets_per_user,
     )
+    history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
     consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, routing, files, webhooks)
+        management = _management(accounts, apps, server, messaging, history, routing, files, webhooks)
         routes = [
             *messaging_routes.routes(
                 messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
+            *history_routes.routes(history.history, accounts, clock),
             *apps_routes.routes(apps, accounts),
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),
@@ -240,6 +245,7 @@ async def build(
         apps=apps,
         authorization=server,
         messaging=messaging,
+        history=history,
         routing=routing,
         files=files,
         agents=agents,
@@ -257,6 +263,7 @@ def _management(
     apps: Apps,
     server: AuthorizationServer,
     messaging: Messaging,
+    history: HistoryRoom,
     routing: Routing,
     files: Files,
     webhooks: Webhooks,
@@ -279,6 +286,7 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        history_admin.router(history, accounts),
         routing_admin.router(routing, accounts),
         files_admin.router(files, accounts),
         content_routes.router(),

@@ -862,3 +862,37 @@ def test_provider_without_a_secret_is_not_added(admin: User) -> None:
     result = admin.run("upstream", "add", *words)
     assert (result.exit_code, "(secret_missing)" in result.stderr) == (1, True)
     assert admin.json("upstream", "list") == []
+
+
+def test_history_is_searched_exported_and_erased(
+    admin: User, agent: User, installed: dict[str, Any], tmp_path: Path
+) -> None:
+    connector = {
+        "SWITCHBAY_CLIENT_ID": installed["app"]["client_id"],
+        "SWITCHBAY_CLIENT_SECRET": installed["client_secret"],
+    }
+    sent = admin.json("message", "send", "My parcel is lost", "--consumer", "pat", **connector)
+    deadline = time.monotonic() + 30
+    while not (found := agent.json("history", "search", "lost", "parcel")["items"]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert [one["conversation_id"] for one in found] == [sent["conversation"]]
+    assert "My parcel is lost" in agent.run("history", "search", "parcel", "is", "--phrase").stdout
+    assert agent.json("history", "search", "is", "parcel", "--phrase")["items"] == []
+    file = tmp_path / "history.jsonl"
+    assert agent.run("history", "export", "-o", str(file)).exit_code == 3
+    written = admin.json("history", "export", "-o", str(file))
+    whole = file.read_bytes()
+    assert (whole.count(b"\n"), written["file"]) == (written["lines"], str(file))
+    assert admin.run("history", "export").stdout_bytes == whole
+    file.write_bytes(whole[: whole.index(b"\n") + 40])
+    assert admin.json("history", "export", "-o", str(file), "--resume")["lines"] == written["lines"] - 1
+    assert file.read_bytes() == whole
+    refused = admin.run("history", "export", "--resume")
+    assert (refused.exit_code, "--output" in refused.stderr) == (2, True)
+    consumer = json.loads(whole.splitlines()[-1])["conversation"]["consumer_id"]
+    assert admin.run("history", "erase", consumer).exit_code == 2
+    done = admin.json("history", "erase", consumer, "--yes", "--wait")
+    assert (done["phase"], done["conversations"], done["events"]) == ("done", 1, 1)
+    assert admin.json("history", "erasure", done["id"]) == done
+    assert done["id"] in admin.run("history", "erasures").stdout
+    assert agent.json("history", "search", "parcel")["items"] == []

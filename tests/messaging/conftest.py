@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.history_stage import Past, past_on
 from support.messaging_stage import Stage, stage_on
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.machine import ManualClock, Randomness
@@ -15,6 +16,13 @@ async def stage(db: Database, clock: ManualClock, randomness: Randomness) -> Asy
     """The room with its defaults."""
     async with stage_on(db, clock, randomness) as stage:
         yield stage
+
+
+@pytest.fixture
+async def past(db: Database, clock: ManualClock, randomness: Randomness) -> AsyncIterator[Past]:
+    """The room with its history."""
+    async with past_on(db, clock, randomness) as past:
+        yield past
 
 
 @pytest.fixture

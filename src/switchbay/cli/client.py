@@ -5,7 +5,7 @@ authorization server's (RFC 6749 §5.2) and the messaging services' (``{"kind": 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from switchbay.kit.jsonvalue import JsonValue
 
 TIMEOUT_SECONDS: Final = 30
 LARGEST_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_LONGEST_STREAM_DAYS = 7
 LARGEST_FILE_BYTES: Final = 128 * 1024 * 1024
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _KINDS = {kind.http_status: kind for kind in Kind}
@@ -90,6 +91,19 @@ class Client:
             with request.build_streamed() as response:
                 content = _bounded(response)
                 return _understood(response.status, content, response.get_header("retry-after"))
+        except PyreqwestError as error:
+            raise self._trouble(error) from error
+
+    def stream(self, path: str, *, query: list[tuple[str, str]], bearer: str) -> Iterator[bytes]:
+        """Get what may be long, a piece at a time, without an end in time. Errors are those of ``call``."""
+        request = self._client.get(self.server + path).query(query).timeout(timedelta(days=_LONGEST_STREAM_DAYS))
+        request = request.header("Authorization", f"Bearer {bearer}", is_sensitive=True)
+        try:
+            with request.build_streamed() as response:
+                if response.status >= _FIRST_REDIRECT_STATUS:
+                    _understood(response.status, _bounded(response), response.get_header("retry-after"))
+                while (part := response.body_reader.read_chunk()) is not None:
+                    yield bytes(part)
         except PyreqwestError as error:
             raise self._trouble(error) from error
 

@@ -49,6 +49,7 @@ COMMANDS = {
         "operational", "Be told by webhook when endpoints of applications fail, recover or are disabled."
     ),
     "message": Entry("message", "Send messages, as a connector or as an agent."),
+    "history": Entry("history", "Find messages, export conversations, erase what is kept of a consumer."),
     "listen": Entry("listen", "Receive webhooks over https, check their signatures and show them."),
 }
 

@@ -163,6 +163,7 @@ class _Ledger:
         self._outcome_rows: list[dict[str, Value]] = []
         self._event_rows: list[dict[str, Value]] = []
         self._move_rows: list[dict[str, Value]] = []
+        self._said: dict[tuple[str, str, str], tuple[int, int]] = {}
         self._before: dict[store.Key, Conversation | None] = {}
         self.notifications: list[Notification] = []
         self.happenings: list[Happening] = []
@@ -278,6 +279,9 @@ class _Ledger:
         else:
             if emitted.sequence is not None:
                 self._event_rows.append(store.event_row(account_id, conversation_id, emitted))
+                if emitted.event.is_content:
+                    said = (account_id, conversation_id, emitted.dialog_id)
+                    self._said[said] = (self._said.get(said, (emitted.sequence,))[0], emitted.sequence)
             if emitted.audience is not Audience.ALL:
                 return
             name, body = event_key(emitted.event.kind), event_notification(conversation_id, emitted)
@@ -311,4 +315,5 @@ class _Ledger:
                 if store.waits_no_more_so(before, after)
             ]
         await store.insert_events(tx, self._event_rows)
+        await store.insert_due(tx, self._said, self._now)
         await store.insert_outcomes(tx, self._outcome_rows)

@@ -3,6 +3,7 @@
 from switchbay.messaging.consumers.door import ConsumerDoor
 from switchbay.messaging.files.building import build_files
 from switchbay.messaging.files.service import Files
+from switchbay.messaging.history.room import HistoryRoom
 from switchbay.messaging.routing.service import Routing
 from switchbay.messaging.service import AccountBook, Limits, Messaging, Publisher
 
@@ -10,6 +11,7 @@ __all__ = [
     "AccountBook",
     "ConsumerDoor",
     "Files",
+    "HistoryRoom",
     "Limits",
     "Messaging",
     "Publisher",

@@ -44,6 +44,15 @@ conversations: Final = sa.Table(
         sqlite_where=sa.text("stage = 'OPEN'"),
         postgresql_where=sa.text("stage = 'OPEN'"),
     ),
+    # Those that are over, for their end to be kept no longer than an account wants.
+    sa.Index(
+        "ix_messaging_conversations_ended",
+        "account_id",
+        "ended_at",
+        "conversation_id",
+        sqlite_where=sa.text("stage = 'CLOSE'"),
+        postgresql_where=sa.text("stage = 'CLOSE'"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -331,4 +340,74 @@ feed: Final = sa.Table(
     sa.Index("ix_messaging_feed_node", "node_id", "number"),
     sa.Index("ix_messaging_feed_at", "at"),
     sqlite_with_rowid=False,
+)
+
+# Notes of what is to be found by its words, one for each batch and account, written with the events: ``spans`` is a
+# JSON array of conversation, dialog, first and last sequence. ``turn`` is the time of the batch: the oldest is first.
+search_due: Final = sa.Table(
+    "messaging_search_due",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("turn", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.Text, primary_key=True),
+    sa.Column("spans", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+class _Vector(sa.types.UserDefinedType[str]):
+    """PostgreSQL's ``tsvector``; SQLAlchemy's own type would load its dialect into every process."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_options: object) -> str:
+        """The type's name."""
+        return "TSVECTOR"
+
+
+# Messages that can be found by their words. SQLite keeps the words beside it, in the FTS5 table messaging_search_words.
+search_documents: Final = sa.Table(
+    "messaging_search_documents",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("place", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("conversation_id", sa.Text, nullable=False),
+    sa.Column("dialog_id", sa.Text, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("words", sa.Text().with_variant(_Vector(), "postgresql")),
+    sa.Index("ix_messaging_search_documents_conversation", "account_id", "conversation_id"),
+    sqlite_with_rowid=False,
+)
+
+# Requests to erase what is kept of a consumer. Whose data it is is forgotten when the work is done.
+erasures: Final = sa.Table(
+    "messaging_erasures",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("erasure_id", sa.Text, primary_key=True),
+    sa.Column("consumer_id", sa.Text),
+    sa.Column("pseudonym", sa.Text, nullable=False),
+    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("cursor", sa.Text, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("conversations", sa.BigInteger, nullable=False),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("requested_at", sa.BigInteger, nullable=False),
+    sa.Column("finished_at", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+sa.Index(
+    "uq_messaging_erasures_consumer",
+    erasures.c.account_id,
+    erasures.c.consumer_id,
+    unique=True,
+    sqlite_where=sa.text("consumer_id IS NOT NULL"),
+    postgresql_where=sa.text("consumer_id IS NOT NULL"),
+)
+sa.Index(
+    "ix_messaging_erasures_running",
+    erasures.c.account_id,
+    erasures.c.erasure_id,
+    sqlite_where=sa.text("finished_at IS NULL"),
+    postgresql_where=sa.text("finished_at IS NULL"),
 )

@@ -15,6 +15,7 @@ _LONGEST_APP = 64
 _SPANS: Mapping[str, tuple[int, int]] = {
     "survey_seconds": (1, 30 * 24 * 3_600),
     "auto_close_seconds": (0, 365 * 24 * 3_600),
+    "history_days": (0, 36_500),
 }
 _MOST_CONVERSATIONS = 10_000
 
@@ -31,7 +32,8 @@ class Account:
 
     ``survey_app`` is the application that asks consumers after a conversation, empty for no survey; a survey that has
     not ended after ``survey_seconds`` is closed. A conversation in which nobody has said anything for
-    ``auto_close_seconds`` is closed, 0: never.
+    ``auto_close_seconds`` is closed, 0: never. Conversations that are over are erased after
+    ``history_days``, 0: never.
 
     ``agent_capacity`` is how many conversations an agent is given at once who has no number of their own;
     ``requeue_on_disconnect`` says whether the conversations of an agent who went away are given to others.
@@ -52,6 +54,7 @@ class Account:
     survey_app: str = ""
     survey_seconds: int = 3_600
     auto_close_seconds: int = 0
+    history_days: int = 0
     agent_capacity: int = 30
     requeue_on_disconnect: bool = True
     web_origins: tuple[str, ...] = ()
@@ -77,6 +80,7 @@ class AccountChange:
     survey_app: str | None = None
     survey_seconds: int | None = None
     auto_close_seconds: int | None = None
+    history_days: int | None = None
     agent_capacity: int | None = None
     requeue_on_disconnect: bool | None = None
     web_origins: Sequence[str] | None = None
@@ -95,7 +99,7 @@ def changed(before: Account, change: AccountChange) -> Account:
         raise errors.account_setting_invalid("survey_app", f"it must have at most {_LONGEST_APP} characters.")
     for name, (least, most) in _SPANS.items():
         if name in given and not least <= given[name] <= most:
-            raise errors.account_setting_invalid(name, f"it must be {least} to {most} seconds.")
+            raise errors.account_setting_invalid(name, f"it must be {least} to {most} {name.rpartition('_')[2]}.")
     if not 1 <= given.get("agent_capacity", 1) <= _MOST_CONVERSATIONS:
         raise errors.account_setting_invalid("agent_capacity", f"it must be 1 to {_MOST_CONVERSATIONS}.")
     return replace(before, **given)

@@ -138,6 +138,10 @@ def change(
         int | None,
         typer.Option(metavar="SECONDS", help="Silence after which a conversation is closed; 0: never."),
     ] = None,
+    history_days: Annotated[
+        int | None,
+        typer.Option(metavar="DAYS", help="How long conversations that are over are kept; 0: for ever."),
+    ] = None,
     web_origin: Annotated[
         list[str] | None,
         typer.Option(
@@ -186,6 +190,7 @@ def change(
         survey_app=survey_app,
         survey_seconds=survey_seconds,
         auto_close_seconds=auto_close_seconds,
+        history_days=history_days,
         agent_capacity=agent_capacity,
         requeue_on_disconnect=requeue_on_disconnect,
         web_origins=[origin for origin in web_origin if origin] if web_origin else None,
@@ -228,6 +233,7 @@ def _show(account: Account, as_json: bool) -> None:
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
+            ("history", f"{account.history_days} days" if account.history_days else "kept for ever"),
             ("agent capacity", account.agent_capacity),
             ("agent disconnects", "back to the queue" if account.requeue_on_disconnect else "conversations stay"),
             ("web messenger", ", ".join(account.web_origins) or "off"),

@@ -4,8 +4,15 @@ Rows that a batch changes are locked in the order of their keys, consumers befor
 several nodes cannot wait for each other in a circle.
 """
 
-from switchbay.messaging.store.consumers import find_consumer, insert_consumers, lock_consumers, update_consumers
+from switchbay.messaging.store.consumers import (
+    consumer_from,
+    find_consumer,
+    insert_consumers,
+    lock_consumers,
+    update_consumers,
+)
 from switchbay.messaging.store.conversations import (
+    conversation_from,
     find_conversation,
     insert_conversations,
     list_conversations,
@@ -15,6 +22,7 @@ from switchbay.messaging.store.conversations import (
     lock_conversations,
     update_conversations,
 )
+from switchbay.messaging.store.due import Said, due_row, insert_due
 from switchbay.messaging.store.events import event_row, insert_events, list_events
 from switchbay.messaging.store.feed import (
     PAGES_AT_ONCE,
@@ -40,6 +48,10 @@ __all__ = [
     "PAGES_AT_ONCE",
     "PURGED_AT_ONCE",
     "Key",
+    "Said",
+    "consumer_from",
+    "conversation_from",
+    "due_row",
     "event_row",
     "find_consumer",
     "find_conversation",
@@ -48,6 +60,7 @@ __all__ = [
     "follow_queue",
     "insert_consumers",
     "insert_conversations",
+    "insert_due",
     "insert_events",
     "insert_moves",
     "insert_outcomes",

@@ -19,8 +19,11 @@ from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
+from switchbay.infra.db.turns import Turns
 from switchbay.infra.egress import Egress
+from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, Randomness, SystemClock
+from switchbay.infra.metrics import NodeMetrics
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
 from switchbay.infra.websocket import SocketLimits, SocketRoute
@@ -30,7 +33,9 @@ from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
 from switchbay.messaging import routes as messaging_routes
 from switchbay.messaging import samples_admin
-from switchbay.messaging.public import Limits, Messaging, Routing
+from switchbay.messaging.files import admin as files_admin
+from switchbay.messaging.files import routes as files_routes
+from switchbay.messaging.public import Files, Limits, Messaging, Routing, build_files
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -66,6 +71,7 @@ class Platform:
     authorization: AuthorizationServer
     messaging: Messaging
     routing: Routing
+    files: Files
     agents: AgentDoor
     webhooks: Webhooks
     app: ASGIApp
@@ -85,7 +91,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.routing, self.agents]
+            rooms += [self.messaging, self.files, self.routing, self.agents]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -102,17 +108,33 @@ class Platform:
         await self.db.close()
 
 
-async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault | None = None) -> Platform:
-    """Build a node as the settings say. The database must have been migrated."""
+def open_vault(settings: Settings) -> Vault:
+    """The vault with the keys that the settings name."""
+    return load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+
+
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    vault: Vault | None = None,
+    link: Link | None = None,
+    turns: Turns | None = None,
+) -> Platform:
+    """Build a node as the settings say. The database must have been migrated.
+
+    ``link`` and ``turns`` are those that it shares with the other process of its node, if it has one.
+    """
     process.tune()
     clock = clock or SystemClock()
     randomness = Randomness()
-    vault = vault or load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+    vault = vault or open_vault(settings)
     db = await open_database(
         settings.database_address,
         connections=settings.database_connections,
         statement_seconds=settings.database_statement_seconds,
         busy_ms=int(settings.database_busy_seconds * 1000),
+        turns=turns,
     )
     egress = Egress(
         settings.egress_allow,
@@ -145,6 +167,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         log_seconds=settings.webhook_log_seconds,
         breaker_failures=settings.webhook_breaker_failures,
         breaker_seconds=settings.webhook_breaker_seconds,
+        link=link,
+        is_far=not settings.delivers,
     )
     apps = Apps(
         db,
@@ -171,10 +195,13 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         publish=messaging.feed.publish,
     )
     messaging.feed.on_items(routing.announce)
+    files = build_files(db, clock, randomness, vault, settings)
+    messaging.admit_with(files.admit)
     agents = AgentDoor(
         messaging,
         routing,
         accounts,
+        files,
         clock,
         randomness,
         SocketLimits(
@@ -184,12 +211,12 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         ),
         most_of_user=settings.sockets_per_user,
     )
-    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
+    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, routing, webhooks)
+        management = _management(accounts, apps, server, messaging, routing, files, webhooks)
         routes = [
             *messaging_routes.routes(
-                messaging, server.oauth
+                messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
             *apps_routes.routes(apps, accounts),
@@ -197,6 +224,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *manifest_routes.routes(options),
+            *files_routes.routes(files),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -208,6 +236,7 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         authorization=server,
         messaging=messaging,
         routing=routing,
+        files=files,
         agents=agents,
         webhooks=webhooks,
         app=web.Application(routes),
@@ -223,6 +252,7 @@ def _management(
     server: AuthorizationServer,
     messaging: Messaging,
     routing: Routing,
+    files: Files,
     webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
@@ -244,6 +274,7 @@ def _management(
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
         routing_admin.router(routing, accounts),
+        files_admin.router(files, accounts),
     ):
         api.include_router(router)
     return api

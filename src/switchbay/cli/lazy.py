@@ -39,6 +39,9 @@ COMMANDS = {
     "consents": Entry("consents", "See, give and withdraw what users have allowed applications."),
     "keys": Entry("keys", "See and replace the keys that sign an account's tokens."),
     "oauth": Entry("oauth", "See and change what the authorization server of an account allows."),
+    "skill": Entry("routing", "Look after the skills of an account."),
+    "agent": Entry("routing", "See what agents do, and set what they are given."),
+    "queue": Entry("routing", "Show the conversations that wait for an agent, the next one first."),
     "deliveries": Entry("deliveries", "See what became of webhooks."),
     "replays": Entry("replays", "See and cancel replays, which send many events again."),
     "operational": Entry(

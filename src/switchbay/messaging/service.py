@@ -1,11 +1,11 @@
 """Use cases of the messaging room: requests in, one durable batch, outcomes out."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 from msgspec import structs
@@ -38,6 +38,9 @@ _BATCHES_IN_FLIGHT: Final = 2  # on PostgreSQL: one waits for the disk while the
 _WAITING: Final = 2_000
 _TIDY_SECONDS: Final = 30.0
 _log = structlog.get_logger("messaging")
+
+
+Admit: TypeAlias = Callable[[Command], Awaitable[Command]]
 
 
 class Publisher(Protocol):
@@ -94,6 +97,7 @@ class Messaging:
         """What happens on all nodes; ``listen`` tells of this one."""
         self._listeners.append(self.feed.heard)
         self._rings: Rings | None = None
+        self._admissions: list[Admit] = []
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -146,6 +150,8 @@ class Messaging:
         """Do a command; return when its effects and its webhook deliveries are durable. Raises its refusal."""
         if command.open is None and command.steps and not is_conversation_id(command.conversation_id):
             raise refusal(Reason.CONVERSATION_UNKNOWN)
+        for admit in self._admissions:
+            command = await admit(command)
         if any(isinstance(step, CloseDialog) for step in command.steps):
             command = await self._with_survey(command)
         return await self._batcher.submit(command)
@@ -180,6 +186,10 @@ class Messaging:
     def use_rings(self, rings: Rings) -> None:
         """Have commands answer rings, and rings end with what they offered. Routing calls it, before the start."""
         self._rings = rings
+
+    def admit_with(self, admit: Admit) -> None:
+        """Have every command pass through ``admit`` before it is done: it may refuse it, or return another one."""
+        self._admissions.append(admit)
 
     def listen(self, listener: Announce) -> None:
         """Have ``listener`` called on the event loop with what has happened on this node, once it is durable."""

@@ -57,6 +57,16 @@ participants: Final = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("is_open", sa.Boolean, nullable=False),
+    # Whether they are the assigned agent of an open main dialog: what counts as an agent's load.
+    sa.Column("is_assigned", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Index(
+        "ix_messaging_participants_assigned",
+        "account_id",
+        "participant_id",
+        "conversation_id",
+        sqlite_where=sa.text("is_assigned"),
+        postgresql_where=sa.text("is_assigned"),
+    ),
     sa.Index("ix_messaging_participants_open", "account_id", "participant_id", "is_open"),
     sa.Index("ix_messaging_participants_conversation", "account_id", "conversation_id"),
     sqlite_with_rowid=False,
@@ -82,6 +92,7 @@ moves: Final = sa.Table(
 )
 
 # Conversations that wait for an agent. The weight is when the consumer should be answered: the smallest is next.
+# ``rings_at`` is the agent of the ring that waits, so that what rings at nobody is found without a look at the rings.
 queue: Final = sa.Table(
     "messaging_queue",
     metadata,
@@ -91,10 +102,21 @@ queue: Final = sa.Table(
     sa.Column("suggested_pid", sa.Text),
     sa.Column("since", sa.BigInteger, nullable=False),
     sa.Column("weight", sa.BigInteger, nullable=False),
+    sa.Column("rings_at", sa.Text),
     sa.Index("ix_messaging_queue_weight", "account_id", "weight", "conversation_id"),
+    sa.Index(
+        "ix_messaging_queue_unrung",
+        "account_id",
+        "weight",
+        "conversation_id",
+        sqlite_where=sa.text("rings_at IS NULL AND suggested_pid IS NULL"),
+        postgresql_where=sa.text("rings_at IS NULL AND suggested_pid IS NULL"),
+    ),
     sa.Index(
         "ix_messaging_queue_suggested",
         "account_id",
+        "weight",
+        "conversation_id",
         sqlite_where=sa.text("suggested_pid IS NOT NULL"),
         postgresql_where=sa.text("suggested_pid IS NOT NULL"),
     ),
@@ -261,6 +283,40 @@ rings: Final = sa.Table(
     ),
     sa.Index("ix_messaging_rings_ended", "ended_at"),
     sqlite_with_rowid=False,
+)
+
+# Files. What is due at purge_at is looked at then: given up, removed, or (NULL) kept as long as its conversation.
+files: Final = sa.Table(
+    "messaging_files",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("uploader_id", sa.Text, nullable=False),
+    sa.Column("is_by_consumer", sa.Boolean, nullable=False),
+    sa.Column("installation_id", sa.Text),
+    sa.Column("conversation_id", sa.Text),
+    sa.Column("is_private", sa.Boolean, nullable=False),
+    sa.Column("declared_size", sa.BigInteger, nullable=False),
+    sa.Column("file_type", sa.Text),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("preview_size", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("purge_at", sa.BigInteger),
+    sa.Index(
+        "ix_messaging_files_purge_at",
+        "purge_at",
+        sqlite_where=sa.text("purge_at IS NOT NULL"),
+        postgresql_where=sa.text("purge_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_messaging_files_conversation",
+        "account_id",
+        "conversation_id",
+        sqlite_where=sa.text("conversation_id IS NOT NULL"),
+        postgresql_where=sa.text("conversation_id IS NOT NULL"),
+    ),
 )
 
 # What a node of several leaves for the others about each of its batches; read at once, and kept for two minutes.

@@ -1,5 +1,6 @@
 """The rules of routing: who is offered what, who may answer, when a transfer rings."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from switchbay.messaging.routing.domain import (
     RingAnswer,
     RingRefusal,
     RingState,
+    RoutingItem,
     Suggestion,
     Waiting,
     after_state_set,
@@ -22,6 +24,7 @@ from switchbay.messaging.routing.domain import (
     changes_of,
     judge_suggestion,
     match,
+    state_change_of,
 )
 
 NOW = 1_700_000_000_000
@@ -166,6 +169,12 @@ def test_an_end_is_told_as_a_state_and_then_as_a_task_that_is_gone() -> None:
     accepted = changes_of(replace(RING, state=RingState.ACCEPTED, ended_at=NOW))
     told = [(change.type, change.task.rings[0].state, change.task.is_completed) for change in accepted]
     assert told == [("UPSERT", "ACCEPTED", True), ("DELETE", "ACCEPTED", True)]
+
+
+def test_what_agents_are_told_survives_the_way_through_json() -> None:
+    told: list[RoutingItem] = [*changes_of(RING), state_change_of(Agent("1", "a", Availability.AWAY))]
+    sent = msgspec.json.encode(told)
+    assert msgspec.json.decode(sent, type=list[RoutingItem]) == told
 
 
 HERE = Agent("1", "a", Availability.ONLINE, is_connected=True)

@@ -38,6 +38,16 @@ def capacity_invalid(most: int) -> AppError:
     return AppError(Kind.INVALID, "capacity_invalid", f"A capacity is 0 to {most}.", {"limit": most})
 
 
+def agent_state_invalid(reason: str) -> AppError:
+    """An agent cannot be like this."""
+    return AppError(Kind.INVALID, "agent_state_invalid", f"This is not the state of an agent: {reason}.")
+
+
+def ring_answer_invalid() -> AppError:
+    """Not one of the two answers."""
+    return AppError(Kind.INVALID, "ring_answer_invalid", "A ring is ACCEPTED or REJECTED.")
+
+
 def agent_not_found() -> AppError:
     """A user who does not exist, or who answers nobody."""
     return AppError(Kind.NOT_FOUND, "agent_not_found", "The account has no agent with this id.")

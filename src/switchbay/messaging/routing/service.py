@@ -25,6 +25,7 @@ from switchbay.messaging.domain import (
     WithdrawSuggestion,
 )
 from switchbay.messaging.errors import ring_refusal
+from switchbay.messaging.routing import errors
 from switchbay.messaging.routing.configuration import Configuration
 from switchbay.messaging.routing.domain import (
     NEVER_SEEN,
@@ -54,7 +55,9 @@ from switchbay.messaging.service import AccountBook, Messaging
 Listener: TypeAlias = Callable[[Sequence[RoutingItem]], None]
 _ASSIGNED_AT_ONCE: Final = 500
 _RING_ID: Final = re.compile(r"[!-~]{1,128}")
-_KEPT_MS: Final = 86_400_000
+_MOST_CHANNELS: Final = 16
+_LONGEST_CHANNEL: Final = 64
+_KEPT_MS: Final = 3_600_000  # few: SQLite reads past the ended rings of an account to those that wait
 _PURGE_SECONDS: Final = 60.0
 _SERVER_FAILS: Final = 500
 _log = structlog.get_logger("routing")
@@ -107,9 +110,9 @@ class Routing:
         messaging.listen(self._happened)
 
     async def start(self) -> None:
-        """Begin to route, to give signs of life, and to forget rings of the day before."""
+        """Begin to route, to give signs of life, and to forget rings that ended long ago."""
         self._routers.start()
-        for every, work in ((self._lease_seconds / 3, self.renew), (_PURGE_SECONDS, self._purge)):
+        for every, work in ((self._lease_seconds / 3, self.renew), (_PURGE_SECONDS, self.purge_once)):
             self._tasks.append(asyncio.create_task(_repeat(every, work), name="routing-upkeep"))
 
     async def stop(self) -> None:
@@ -153,7 +156,14 @@ class Routing:
         channels: Sequence[str] = ("MESSAGING",),
         description: str = "",
     ) -> None:
-        """An agent says how they are. Who is not ONLINE loses what rings at them from the queue."""
+        """An agent says how they are. Who is not ONLINE loses what rings at them from the queue.
+
+        Raises ``agent_state_invalid``.
+        """
+        if availability not in Availability.__members__:
+            raise errors.agent_state_invalid("its availability is none of the five")
+        if len(channels) > _MOST_CHANNELS or any(len(one) > _LONGEST_CHANNEL for one in channels):
+            raise errors.agent_state_invalid("it has too many channels, or too long ones")
         said = Availability(availability)
         now = self._clock.now_ms()
         after = await self._db.write(
@@ -212,11 +222,14 @@ class Routing:
         found = await self._db.read(lambda tx: ring_store.list_waiting_of(tx, account_id, user_pid))
         return [task_of(ring) for ring in found]
 
-    async def answer_ring(self, account_id: str, user_pid: str, ring_id: str, answer: Answer) -> None:
+    async def answer_ring(self, account_id: str, user_pid: str, ring_id: str, answer: Answer | str) -> None:
         """Accept a ring, and so become the assigned agent, or reject it.
 
-        Raises ``ring_unknown``, ``ring_foreign``, and ``ring_ended`` when it or its conversation waits no more.
+        Raises ``ring_answer_invalid``, ``ring_unknown``, ``ring_foreign``,
+        and ``ring_ended`` when it or its conversation waits no more.
         """
+        if answer not in {"ACCEPTED", "REJECTED"}:
+            raise errors.ring_answer_invalid()
         if not _RING_ID.fullmatch(ring_id):
             raise ring_refusal(RingRefusal.UNKNOWN)
         ring = await self._db.read(lambda tx: ring_store.find_ring(tx, account_id, ring_id))
@@ -323,8 +336,9 @@ class Routing:
             return False
         return True
 
-    async def _purge(self) -> None:
-        before = self._clock.now_ms() - _KEPT_MS
+    async def purge_once(self) -> None:
+        """Forget the rings that ended long ago. The background work does it too."""
+        before = self._clock.now_ms() - max(_KEPT_MS, self._rules.pause_ms)
         while await self._db.write(lambda tx: ring_store.purge_rings(tx, before)) >= ring_store.PURGED_AT_ONCE:
             pass
 

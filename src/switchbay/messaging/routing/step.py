@@ -212,7 +212,13 @@ class _Step:
         while taken := await ring_store.find_taken(self._tx, self._account_id, [ring.ring_id for ring in made]):
             # Only within a millisecond of the ring before: the id says a little more than the time then.
             made = [replace(ring, ring_id=next_ring_id(ring)) if ring.ring_id in taken else ring for ring in made]
+        consumers = await waiting_store.list_consumers_of(
+            self._tx, self._account_id, [ring.conversation_id for ring in made]
+        )
+        made = [replace(ring, consumer_id=consumers.get(ring.conversation_id, "")) for ring in made]
         await ring_store.insert_rings(self._tx, made)
+        rung = [(ring.conversation_id, ring.user_pid) for ring in made]
+        await waiting_store.mark_ringing(self._tx, self._account_id, rung)
         await agent_store.mark_rung(self._tx, self._account_id, [ring.user_pid for ring in made], self._now)
         self._made = made
 
@@ -222,7 +228,7 @@ class _Step:
             ring_id=ring_id(queued.conversation_id, self._account_id, self._now),
             task_id=self._new_task_id(),
             conversation_id=queued.conversation_id,
-            consumer_id=queued.consumer_id,
+            consumer_id="",  # looked up for what is made
             skill_id=queued.skill_id,
             user_pid=user_pid,
             state=RingState.WAITING,

@@ -42,7 +42,6 @@ def render_queued(queued: Queued, names: Mapping[str, str], now: int) -> dict[st
     """A conversation that waits; ``skill`` is null if the account has no skill with this id."""
     return {
         "conversation_id": queued.conversation_id,
-        "consumer_id": queued.consumer_id,
         "skill_id": queued.skill_id,
         "skill": names.get(queued.skill_id),
         "since": queued.since,

@@ -26,6 +26,7 @@ from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.websocket import Socket, SocketLimits, SocketRoute, Taker, Upgrade
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.admin import MANAGERS
+from switchbay.messaging.files.service import Files
 from switchbay.messaging.routing.service import Routing
 from switchbay.messaging.service import Messaging
 from switchbay.messaging.sockets import frames
@@ -78,6 +79,7 @@ class AgentDoor:
         messaging: Messaging,
         routing: Routing,
         accounts: Accounts,
+        files: Files,
         clock: Clock,
         randomness: Randomness,
         limits: SocketLimits,
@@ -91,7 +93,7 @@ class AgentDoor:
         self._most_of_user = most_of_user
         self._names = Names(accounts)
         self.hub = Hub(self._names, messaging.read_events)
-        self._means = Means(messaging, routing, accounts, self._names, self.hub, clock, randomness.uuid)
+        self._means = Means(messaging, routing, accounts, files, self._names, self.hub, clock, randomness.uuid)
         self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         messaging.feed.follow(self.hub.happened, self.hub.has_sockets, self.hub.end_all)

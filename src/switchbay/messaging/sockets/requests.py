@@ -24,6 +24,8 @@ from switchbay.messaging.domain import (
     Step,
 )
 from switchbay.messaging.errors import refusal
+from switchbay.messaging.files.addresses import FileAddress
+from switchbay.messaging.files.service import Files
 from switchbay.messaging.routing.domain import AgentStateChanged
 from switchbay.messaging.routing.service import Routing
 from switchbay.messaging.service import Messaging
@@ -61,6 +63,7 @@ class Means:
     messaging: Messaging
     routing: Routing
     accounts: Book
+    files: Files
     names: Names
     hub: Hub
     clock: Clock
@@ -117,6 +120,16 @@ class _PublishBody(msgspec.Struct, rename="camel"):
     message_audience: Audience = Audience.ALL
 
 
+class _UploadBody(msgspec.Struct, rename="camel"):
+    file_size: int | str
+    file_type: str
+    conversation_id: str | None = None
+
+
+class _DownloadBody(msgspec.Struct, rename="camel"):
+    relative_path: str
+
+
 class _QueryBody(msgspec.Struct, rename="camel"):
     dialog_id: str
     conversation_id: str = ""
@@ -132,6 +145,8 @@ _unsubscribe: Final = msgspec.json.Decoder(_Unsubscribe)
 _update: Final = msgspec.json.Decoder(UpdateBody)
 _open: Final = msgspec.json.Decoder(_OpenBody)
 _publish: Final = msgspec.json.Decoder(_PublishBody)
+_upload: Final = msgspec.json.Decoder(_UploadBody)
+_download: Final = msgspec.json.Decoder(_DownloadBody)
 _query: Final = msgspec.json.Decoder(_QueryBody)
 _consumer: Final = msgspec.json.Decoder(str | int)
 _encode: Final = msgspec.json.Encoder().encode
@@ -163,9 +178,8 @@ class Requests:
             "QueryMessages": self._query_messages,
             "SubscribeMessagingEvents": self._subscribe_events,
             "GetUserProfile": self._get_profile,
-            "GenerateURLForUploadFile": self._no_files,
-            "GenerateURLForDownloadFile": self._no_files,
-            "GenerateDownloadToken": self._no_files,
+            "GenerateURLForUploadFile": self._upload,
+            "GenerateURLForDownloadFile": self._download,
         }
 
     async def do(self, frame: Frame) -> Done:
@@ -185,8 +199,19 @@ class Requests:
     async def _keep_alive(self, _frame: Frame) -> Done:
         return Done(STRING, "OK")
 
-    async def _no_files(self, _frame: Frame) -> Done:
-        raise AppError(Kind.INVALID, "file_transfer_unavailable", "This server does not store files for conversations.")
+    # Files
+
+    async def _upload(self, frame: Frame) -> Done:
+        body = frames.read_body(frame, _upload)
+        address = await self._means.files.generate_upload_url(
+            self._account_id, self._caller, body.conversation_id, body.file_size, body.file_type
+        )
+        return _opened(address)
+
+    async def _download(self, frame: Frame) -> Done:
+        body = frames.read_body(frame, _download)
+        address = await self._means.files.generate_download_url(self._account_id, self._caller, body.relative_path)
+        return _opened(address)
 
     # Routing
 
@@ -428,3 +453,7 @@ def _done_by(steps: tuple[Step, ...]) -> str:
     if any(isinstance(step, RemoveParticipant) for step in steps):
         return "OK Agent removed successfully"
     return "OK Conversation updated successfully"
+
+
+def _opened(address: FileAddress) -> Done:
+    return Done("ms.GenerateURLResponse", {"relativePath": address.relative_path, "queryParams": address.query})

@@ -100,7 +100,8 @@ class DownloadRequest(_Envelope, tag="ms.GenerateURLForDownloadFile", kw_only=Tr
     body: dict[str, Any]
 
 
-Request: TypeAlias = PublishRequest | OpenRequest | UpdateRequest | ProfileRequest | UploadRequest | DownloadRequest
+Said: TypeAlias = PublishRequest | OpenRequest | UpdateRequest | ProfileRequest
+Request: TypeAlias = Said | UploadRequest | DownloadRequest
 
 _one: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)
 _batch: Final[msgspec.json.Decoder[list[Request]]] = msgspec.json.Decoder(list[Request])
@@ -227,6 +228,21 @@ def to_open(body: OpenBody, account_id: str, ttr_seconds: Mapping[str, int], cli
             {"limit": OPENING_BYTES},
         )
     return Open(skill_id, ttr_type, ttr_seconds.get(ttr_type, ttr_seconds["NORMAL"]), campaign_text, context_text)
+
+
+def announced_file(body: Mapping[str, Any]) -> tuple[object, object]:
+    """Size and type of a file that is to be uploaded, as they were written."""
+    for name in ("fileSize", "fileType"):
+        if body.get(name) is None:
+            raise parameter_missing(f"body.{name}")
+    return body["fileSize"], body["fileType"]
+
+
+def wanted_file(body: Mapping[str, Any]) -> object:
+    """The path of a file that is wanted, as it was written."""
+    if body.get("relativePath") is None:
+        raise parameter_missing("body.relativePath")
+    return body["relativePath"]
 
 
 def to_steps(body: UpdateBody) -> tuple[Step, ...]:

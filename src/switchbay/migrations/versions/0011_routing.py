@@ -15,11 +15,30 @@ def upgrade() -> None:
     op.add_column(
         "accounts", sa.Column("requeue_on_disconnect", sa.Boolean, nullable=False, server_default=sa.text("true"))
     )
-    _index("ix_messaging_queue_suggested", "messaging_queue", ["account_id"], "suggested_pid IS NOT NULL")
+    _mark_assigned()
+    op.add_column("messaging_queue", sa.Column("rings_at", sa.Text))
+    weight = ["account_id", "weight", "conversation_id"]
+    _index("ix_messaging_queue_unrung", "messaging_queue", weight, "rings_at IS NULL AND suggested_pid IS NULL")
+    _index("ix_messaging_queue_suggested", "messaging_queue", weight, "suggested_pid IS NOT NULL")
     _create_skills()
     _create_agents()
     _create_presence()
     _create_rings()
+
+
+def _mark_assigned() -> None:
+    """Tell of each participant whether they are the assigned agent of an open main dialog."""
+    op.add_column(
+        "messaging_participants", sa.Column("is_assigned", sa.Boolean, nullable=False, server_default=sa.text("false"))
+    )
+    op.execute(
+        "UPDATE messaging_participants SET is_assigned = true"
+        " WHERE is_open AND role = 'ASSIGNED_AGENT' AND state = 'ACTIVE' AND EXISTS ("
+        "SELECT 1 FROM messaging_conversations c WHERE c.account_id = messaging_participants.account_id"
+        " AND c.conversation_id = messaging_participants.conversation_id AND c.state = 'OPEN')"
+    )
+    columns = ["account_id", "participant_id", "conversation_id"]
+    _index("ix_messaging_participants_assigned", "messaging_participants", columns, "is_assigned")
 
 
 def _index(name: str, table: str, columns: Sequence[str], where: str, *, unique: bool = False) -> None:

@@ -7,10 +7,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.routing.domain import Ring, RingState
 from switchbay.messaging.store.keys import Key
-from switchbay.messaging.tables import rings
+from switchbay.messaging.tables import queue, rings
 
 PURGED_AT_ONCE: Final = 500
 EXPIRED_AT_ONCE: Final = 500
@@ -70,7 +71,6 @@ def _lock_waiting_of(accounts: int, ids: int) -> sa.Select[Any]:
     return (
         sa.select(rings)
         .where(_WAITING, rings.c.account_id.in_(any_of("a", accounts)), rings.c.conversation_id.in_(any_of("i", ids)))
-        .order_by(rings.c.account_id, rings.c.ring_id)
         .with_for_update()
     )
 
@@ -86,12 +86,17 @@ async def lock_waiting_of_conversations(tx: Tx, keys: Collection[Key]) -> list[R
     return [one for row in rows if ((one := _ring(row)).account_id, one.conversation_id) in wanted]
 
 
+# With the conversation's place in the queue, which a batch of messaging takes before the ring: see the package.
+_in_queue = rings.join(
+    queue, sa.and_(queue.c.account_id == rings.c.account_id, queue.c.conversation_id == rings.c.conversation_id)
+)
 _take_expired: Final = (
     sa.select(rings)
+    .select_from(_in_queue)
     .where(_WAITING, _ACCOUNT, rings.c.expires_at <= sa.bindparam("now"), ~rings.c.is_suggestion)
     .order_by(rings.c.expires_at)
     .limit(EXPIRED_AT_ONCE)
-    .with_for_update(skip_locked=True)
+    .with_for_update(of=(queue, rings), skip_locked=True)
 )
 
 
@@ -101,7 +106,12 @@ async def take_expired(tx: Tx, account_id: str, now: int) -> list[Ring]:
 
 
 _OF_AGENT = (_WAITING, _ACCOUNT, rings.c.user_pid == sa.bindparam("user_pid"))
-_take_of_agent: Final = sa.select(rings).where(*_OF_AGENT, ~rings.c.is_suggestion).with_for_update(skip_locked=True)
+_take_of_agent: Final = (
+    sa.select(rings)
+    .select_from(_in_queue)
+    .where(*_OF_AGENT, ~rings.c.is_suggestion)
+    .with_for_update(of=(queue, rings), skip_locked=True)
+)
 _list_of_agent: Final = sa.select(rings).where(*_OF_AGENT).order_by(rings.c.created_at, rings.c.ring_id)
 
 
@@ -181,7 +191,7 @@ async def insert_rings(tx: Tx, made: Sequence[Ring]) -> None:
 
 
 async def end_rings(tx: Tx, ended: Sequence[Ring]) -> None:
-    """Store how rings ended."""
+    """Store how rings ended; what they offered rings at nobody then."""
     await tx.update_many(
         rings,
         [
@@ -195,6 +205,12 @@ async def end_rings(tx: Tx, ended: Sequence[Ring]) -> None:
         ],
         keys=("account_id", "ring_id"),
     )
+    places_in_queue = sorted({(one.account_id, one.conversation_id) for one in ended})
+    rows: list[dict[str, Value]] = [
+        {"account_id": account_id, "conversation_id": conversation_id, "rings_at": None}
+        for account_id, conversation_id in places_in_queue
+    ]
+    await tx.update_many(queue, rows, keys=("account_id", "conversation_id"))
 
 
 _doomed = (

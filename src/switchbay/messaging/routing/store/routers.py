@@ -37,9 +37,7 @@ async def next_skill(tx: Tx, account_id: str) -> int:
 
 _ONLINE = agents.c.availability == sa.literal_column("'ONLINE'")  # as the index has it
 _WAITING = rings.c.state == sa.literal_column("'WAITING'")
-_unrung = ~sa.exists().where(
-    rings.c.account_id == queue.c.account_id, rings.c.conversation_id == queue.c.conversation_id, _WAITING
-)
+_unrung = queue.c.rings_at.is_(None)
 _is_online: Final = (
     sa.select(agents.c.user_pid)
     .where(agents.c.account_id == sa.bindparam("account_id"), _ONLINE, agents.c.is_connected)
@@ -74,11 +72,12 @@ _dead_nodes: Final = (
     .limit(500)
 )
 _online = sa.select(agents.c.account_id).distinct().where(_ONLINE, agents.c.is_connected).subquery()
-_unserved: Final = (
-    sa.select(_online.c.account_id)
-    .where(sa.exists().where(queue.c.account_id == _online.c.account_id, _unrung))
-    .limit(500)
+_next_weight = (  # the least, not whether there is one: this is found at the end of an index
+    sa.select(sa.func.min(queue.c.weight))
+    .where(queue.c.account_id == _online.c.account_id, queue.c.suggested_pid.is_(None), _unrung)
+    .scalar_subquery()
 )
+_unserved: Final = sa.select(_online.c.account_id).where(_next_weight.is_not(None)).limit(500)
 _suggested: Final = sa.select(queue.c.account_id).distinct().where(queue.c.suggested_pid.is_not(None), _unrung)
 
 

@@ -1,15 +1,16 @@
-"""The queue as routing reads it: conversations that wait and ring at nobody."""
+"""The queue as routing reads it: conversations that wait, and those of them that ring at nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
 from switchbay.kit.record import Record
-from switchbay.messaging.tables import conversations, queue, rings
+from switchbay.messaging.tables import conversations, queue
 
 _MOST_SUGGESTED: Final = 200
 
@@ -18,35 +19,23 @@ class Queued(Record, frozen=True):
     """A conversation in the queue. Times are epoch milliseconds; ``rings_at`` is the agent at whom it rings."""
 
     conversation_id: str
-    consumer_id: str
     skill_id: str
     since: int
     weight: int
     suggested_pid: str | None
-    rings_at: str | None = None
+    rings_at: str | None
 
 
-_joined = queue.join(
-    conversations,
-    sa.and_(
-        conversations.c.account_id == queue.c.account_id, conversations.c.conversation_id == queue.c.conversation_id
-    ),
-)
 _COLUMNS = (
     queue.c.conversation_id,
-    conversations.c.consumer_id,
     queue.c.skill_id,
     queue.c.since,
     queue.c.weight,
     queue.c.suggested_pid,
+    queue.c.rings_at,
 )
 _ACCOUNT = queue.c.account_id == sa.bindparam("account_id")
-_ring_of = sa.and_(
-    rings.c.account_id == queue.c.account_id,
-    rings.c.conversation_id == queue.c.conversation_id,
-    rings.c.state == sa.literal_column("'WAITING'"),
-)
-_UNRUNG = ~sa.exists().where(_ring_of)
+_UNRUNG = queue.c.rings_at.is_(None)
 _after = sa.tuple_(queue.c.weight, queue.c.conversation_id) > sa.tuple_(
     sa.bindparam("weight", type_=sa.BigInteger), sa.bindparam("conversation_id", type_=sa.Text)
 )
@@ -58,15 +47,13 @@ def _queued(row: Row) -> Queued:
 
 @lru_cache(maxsize=16)
 def _take(skills: int) -> sa.Select[Any]:
-    statement = (
-        sa.select(*_COLUMNS).select_from(_joined).where(_ACCOUNT, queue.c.suggested_pid.is_(None), _UNRUNG, _after)
-    )
+    statement = sa.select(*_COLUMNS).where(_ACCOUNT, queue.c.suggested_pid.is_(None), _UNRUNG, _after)
     if skills:
         statement = statement.where(queue.c.skill_id.in_(any_of("s", skills)))
     return (
         statement.order_by(queue.c.weight, queue.c.conversation_id)
         .limit(sa.bindparam("most"))
-        .with_for_update(of=queue, skip_locked=True)
+        .with_for_update(skip_locked=True)
     )
 
 
@@ -87,11 +74,10 @@ async def take_waiting(
 
 _suggested: Final = (
     sa.select(*_COLUMNS)
-    .select_from(_joined)
     .where(_ACCOUNT, queue.c.suggested_pid.is_not(None), _UNRUNG)
     .order_by(queue.c.weight, queue.c.conversation_id)
     .limit(_MOST_SUGGESTED)
-    .with_for_update(of=queue, skip_locked=True)
+    .with_for_update(skip_locked=True)
 )
 
 
@@ -100,9 +86,34 @@ async def take_suggested(tx: Tx, account_id: str) -> list[Queued]:
     return [_queued(row) for row in await tx.fetch(_suggested, {"account_id": account_id})]
 
 
+async def mark_ringing(tx: Tx, account_id: str, agents: Iterable[tuple[str, str | None]]) -> None:
+    """Note at whom (None: at nobody) conversations ring; those that wait no more are passed over."""
+    rows: list[dict[str, Value]] = [
+        {"account_id": account_id, "conversation_id": conversation_id, "rings_at": user_pid}
+        for conversation_id, user_pid in sorted(agents)
+    ]
+    await tx.update_many(queue, rows, keys=("account_id", "conversation_id"))
+
+
+@lru_cache(maxsize=16)
+def _consumers(count: int) -> sa.Select[Any]:
+    return sa.select(conversations.c.conversation_id, conversations.c.consumer_id).where(
+        conversations.c.account_id == sa.bindparam("account_id"),
+        conversations.c.conversation_id.in_(any_of("i", count)),
+    )
+
+
+async def list_consumers_of(tx: Tx, account_id: str, conversation_ids: Collection[str]) -> Mapping[str, str]:
+    """The ids of the consumers of conversations, by the ids of these."""
+    if not conversation_ids:
+        return {}
+    count, params = places("i", conversation_ids)
+    rows = await tx.fetch(_consumers(count), {**params, "account_id": account_id})
+    return {row[0]: row[1] for row in rows}
+
+
 _page: Final = (
-    sa.select(*_COLUMNS, rings.c.user_pid)
-    .select_from(_joined.outerjoin(rings, _ring_of))
+    sa.select(*_COLUMNS)
     .where(_ACCOUNT, _after)
     .order_by(queue.c.weight, queue.c.conversation_id)
     .limit(sa.bindparam("most"))
@@ -115,7 +126,7 @@ async def list_queue(tx: Tx, account_id: str, after: tuple[int, str], most: int)
     rows = await tx.fetch(
         _page, {"account_id": account_id, "weight": after[0], "conversation_id": after[1], "most": most}
     )
-    return [Queued(row[0], row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows]
+    return [_queued(row) for row in rows]
 
 
 async def count_queue(tx: Tx, account_id: str) -> int:

@@ -17,6 +17,7 @@ from switchbay.apps import admin as apps_admin
 from switchbay.apps import routes as apps_routes
 from switchbay.apps.public import Apps
 from switchbay.console import public as console
+from switchbay.content import routes as content_routes
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.db.turns import Turns
@@ -31,11 +32,11 @@ from switchbay.kit.secret import Secret
 from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
+from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
-from switchbay.messaging import samples_admin
 from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
-from switchbay.messaging.public import Files, Limits, Messaging, Routing, build_files
+from switchbay.messaging.public import ConsumerDoor, Files, Limits, Messaging, Routing, build_files
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -73,6 +74,7 @@ class Platform:
     routing: Routing
     files: Files
     agents: AgentDoor
+    consumers: ConsumerDoor
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -91,7 +93,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms += [self.messaging, self.files, self.routing, self.agents]
+            rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -211,6 +213,7 @@ async def build(
         ),
         most_of_user=settings.sockets_per_user,
     )
+    consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, routing, files, webhooks)
@@ -223,8 +226,10 @@ async def build(
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
+            *messenger.routes(),
             *manifest_routes.routes(options),
             *files_routes.routes(files),
+            *content_routes.routes(),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -238,11 +243,12 @@ async def build(
         routing=routing,
         files=files,
         agents=agents,
+        consumers=consumers,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
-        sockets=[agents.route()] if settings.answers else [],
+        sockets=[agents.route(), consumers.route()] if settings.answers else [],
     )
 
 
@@ -275,6 +281,7 @@ def _management(
         samples_admin.router(messaging, webhooks, accounts),
         routing_admin.router(routing, accounts),
         files_admin.router(files, accounts),
+        content_routes.router(),
     ):
         api.include_router(router)
     return api

@@ -111,6 +111,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
         *("--webhook-breaker", "--disable-slow-webhooks"),
         *("--survey-app", "app", "--survey-seconds", "60", "--auto-close-seconds", "3600"),
         *("--agent-capacity", "5", "--keep-on-disconnect"),
+        *("--web-origin", "https://www.example.com", "--web-origin", "http://localhost:8000"),
     )
     assert changed == host.json("account", "show", "4711001")
     assert (changed["name"], changed["signature_algorithm"], changed["signature_encoding"]) == (
@@ -123,6 +124,8 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
     surveyed = (changed["survey_app"], changed["survey_seconds"], changed["auto_close_seconds"])
     assert surveyed == ("app", 60, 3_600)
     assert (changed["agent_capacity"], changed["requeue_on_disconnect"]) == (5, False)
+    assert changed["web_origins"] == ["https://www.example.com", "http://localhost:8000"]
+    assert host.json("account", "set", "4711001", "--web-origin", "")["web_origins"] == []
     assert changed["ttr_seconds"] == {"URGENT": 120, "NORMAL": 3600, "PRIORITIZED": 600}
     assert [account["account_id"] for account in host.json("account", "list")] == ["4711001", "demo"]
 

@@ -59,12 +59,9 @@ async def transcript(node: Node, conversation: str, dialog: str = "") -> list[tu
 
 async def wait_for_transcript(node: Node, conversation: str, length: int, dialog: str = "") -> list[tuple[str, str]]:
     """The transcript when it is this long."""
-    found: list[tuple[str, str]] = []
-    for _ in range(400):
-        found = await transcript(node, conversation, dialog)
-        if len(found) >= length:
-            break
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        while len(found := await transcript(node, conversation, dialog)) < length:  # noqa: ASYNC110 - over HTTP
+            await asyncio.sleep(0.05)
     return found
 
 

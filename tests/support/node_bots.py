@@ -65,6 +65,7 @@ class Bot:
         """Wait until it has told this; return the last detail."""
         async with asyncio.timeout(_SECONDS):
             while len(self.all(what)) < times:
+                assert self._process.returncode is None, "\n".join(self.output)
                 assert not self._reading.done(), "\n".join(self.output)
                 self._changed.clear()
                 await self._changed.wait()

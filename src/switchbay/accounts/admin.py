@@ -44,6 +44,7 @@ class AccountPatch(_Strict):
     auto_close_seconds: Annotated[int, Field(strict=True)] | None = None
     agent_capacity: Annotated[int, Field(strict=True)] | None = None
     requeue_on_disconnect: StrictBool | None = None
+    web_origins: list[str] | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 

@@ -29,6 +29,7 @@ accounts = sa.Table(
     sa.Column("auto_close_seconds", sa.Integer, nullable=False, server_default="0"),
     sa.Column("agent_capacity", sa.Integer, nullable=False, server_default="30"),
     sa.Column("requeue_on_disconnect", sa.Boolean, nullable=False, server_default=sa.text("true")),
+    sa.Column("web_origins", sa.Text, nullable=False, server_default=""),
 )
 
 # Numbers that an account gives out: of users, of audit entries.

@@ -122,6 +122,7 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "auto_close_seconds": account.auto_close_seconds,
         "agent_capacity": account.agent_capacity,
         "requeue_on_disconnect": account.requeue_on_disconnect,
+        "web_origins": list(account.web_origins),
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

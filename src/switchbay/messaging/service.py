@@ -150,10 +150,10 @@ class Messaging:
         """Do a command; return when its effects and its webhook deliveries are durable. Raises its refusal."""
         if command.open is None and command.steps and not is_conversation_id(command.conversation_id):
             raise refusal(Reason.CONVERSATION_UNKNOWN)
-        for admit in self._admissions:
-            command = await admit(command)
         if any(isinstance(step, CloseDialog) for step in command.steps):
             command = await self._with_survey(command)
+        for admit in self._admissions:
+            command = await admit(command)
         return await self._batcher.submit(command)
 
     async def _with_survey(self, command: Command) -> Command:

@@ -1,10 +1,11 @@
 """An account (a brand, a site) and the settings that its administrators may change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from switchbay.accounts import errors
 from switchbay.accounts.domain.names import checked_name
+from switchbay.accounts.domain.origins import allows, checked_origins
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 
 TTR_NAMES = ("URGENT", "NORMAL", "PRIORITIZED")
@@ -34,6 +35,7 @@ class Account:
 
     ``agent_capacity`` is how many conversations an agent is given at once who has no number of their own;
     ``requeue_on_disconnect`` says whether the conversations of an agent who went away are given to others.
+    ``web_origins`` are the origins whose pages may use the web messenger; without any there is none.
     """
 
     account_id: str
@@ -52,6 +54,11 @@ class Account:
     auto_close_seconds: int = 0
     agent_capacity: int = 30
     requeue_on_disconnect: bool = True
+    web_origins: tuple[str, ...] = ()
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether a page of this origin may use the web messenger."""
+        return allows(self.web_origins, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class AccountChange:
     auto_close_seconds: int | None = None
     agent_capacity: int | None = None
     requeue_on_disconnect: bool | None = None
+    web_origins: Sequence[str] | None = None
 
 
 def changed(before: Account, change: AccountChange) -> Account:
@@ -81,6 +89,8 @@ def changed(before: Account, change: AccountChange) -> Account:
         given["name"] = checked_name("account name", change.name)
     if change.ttr_seconds is not None:
         given["ttr_seconds"] = merged_ttr(before.ttr_seconds, change.ttr_seconds)
+    if change.web_origins is not None:
+        given["web_origins"] = checked_origins(change.web_origins)
     if change.survey_app is not None and len(change.survey_app) > _LONGEST_APP:
         raise errors.account_setting_invalid("survey_app", f"it must have at most {_LONGEST_APP} characters.")
     for name, (least, most) in _SPANS.items():

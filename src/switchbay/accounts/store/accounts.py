@@ -50,6 +50,7 @@ def _account(row: Row) -> Account:
         auto_close_seconds=row["auto_close_seconds"],
         agent_capacity=row["agent_capacity"],
         requeue_on_disconnect=bool(row["requeue_on_disconnect"]),
+        web_origins=tuple(row["web_origins"].split()),
     )
 
 
@@ -71,6 +72,7 @@ def _settings(account: Account) -> dict[str, Value]:
         "auto_close_seconds": account.auto_close_seconds,
         "agent_capacity": account.agent_capacity,
         "requeue_on_disconnect": account.requeue_on_disconnect,
+        "web_origins": " ".join(account.web_origins),
     }
 
 

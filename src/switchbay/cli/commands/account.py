@@ -138,6 +138,13 @@ def change(
         int | None,
         typer.Option(metavar="SECONDS", help="Silence after which a conversation is closed; 0: never."),
     ] = None,
+    web_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin whose pages may use the web messenger, * for any; repeatable. An empty one: none.",
+        ),
+    ] = None,
     agent_capacity: Annotated[
         int | None,
         typer.Option(metavar="COUNT", help="Conversations that an agent gets at once who has no number of their own."),
@@ -163,6 +170,7 @@ def change(
     Examples:
       switchbay account set 4711001 --signature-algorithm sha256 --signature-encoding hex
       switchbay account set 4711001 --standard-webhooks v1
+      switchbay account set 4711001 --web-origin https://www.example.com
       switchbay account set 4711001 --ttr URGENT=120 --ttr NORMAL=1200
     """
     settings = load_settings(data_dir=data_dir, database_url=database_url)
@@ -180,6 +188,7 @@ def change(
         auto_close_seconds=auto_close_seconds,
         agent_capacity=agent_capacity,
         requeue_on_disconnect=requeue_on_disconnect,
+        web_origins=[origin for origin in web_origin if origin] if web_origin else None,
         ttr_seconds=_targets(ttr),
     )
 
@@ -221,6 +230,7 @@ def _show(account: Account, as_json: bool) -> None:
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
             ("agent capacity", account.agent_capacity),
             ("agent disconnects", "back to the queue" if account.requeue_on_disconnect else "conversations stay"),
+            ("web messenger", ", ".join(account.web_origins) or "off"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
         ]
     )

@@ -446,6 +446,10 @@ class Requests:
 _OLD_SUBSCRIBED: Final = ".ams.aam.SubscribeExConversations$Response"
 
 
+def _opened(address: FileAddress) -> Done:
+    return Done("ms.GenerateURLResponse", {"relativePath": address.relative_path, "queryParams": address.query})
+
+
 def _done_by(steps: tuple[Step, ...]) -> str:
     """What the answer to a change says; the first two are the texts that are documented."""
     if any(isinstance(step, AddParticipant) for step in steps):
@@ -453,7 +457,3 @@ def _done_by(steps: tuple[Step, ...]) -> str:
     if any(isinstance(step, RemoveParticipant) for step in steps):
         return "OK Agent removed successfully"
     return "OK Conversation updated successfully"
-
-
-def _opened(address: FileAddress) -> Done:
-    return Done("ms.GenerateURLResponse", {"relativePath": address.relative_path, "queryParams": address.query})

@@ -42,6 +42,8 @@ GOOD: list[JsonValue] = [
     CARD,
     REPLIES,
     {"type": "RichContentEvent", "content": CARD, "quickReplies": REPLIES},
+    {"type": "RichContentEvent", "content": CARD, "quickReplies": None},
+    {"type": "ContentEvent", "contentType": "text/plain", "message": "Well?", "quickReplies": REPLIES},
     {"type": "carousel", "padding": 10, "elements": [CARD, CARD]},
     {"type": "horizontal", "percentages": [30, 70], "borderLine": False, "elements": [IMAGE, CARD]},
     {"type": "map", "la": 40.7562, "lo": -73.99861, "click": {"actions": [{"type": "navigate", "la": 1, "lo": -2}]}},

@@ -1,4 +1,4 @@
-"""The reference of structured content is true and whole: elements, limits, codes, an example of each finding."""
+"""The reference of structured content is true: elements, limits, codes, and an example for each finding."""
 
 import re
 from pathlib import Path

@@ -5,7 +5,6 @@ scripts; a click answers a redirect to the app, and a link from elsewhere can do
 the menu anyway.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -15,13 +14,11 @@ from starlette.routing import BaseRoute, Route
 
 from switchbay.console import errors
 from switchbay.console.service import Launch
-from switchbay.kit.errors import AppError, Kind
-from switchbay.kit.ids import is_account_id
-from switchbay.oauth.public import Browser, BrowserSession, Pages, SignIn, read_languages
+from switchbay.console.visits import choose, serve
+from switchbay.oauth.public import Browser, Pages, SignIn, read_languages
 
 MENU: Final = "/launch/{account}"
 CLICK: Final = "/launch/{account}/{app}"
-_ANOTHER: Final = "another"
 _LONGEST_APP: Final = 64
 _LONGEST_TARGET: Final = 4_096
 _LONGEST_LOCALES: Final = 1_000
@@ -44,40 +41,17 @@ class _Menu:
 
     async def show(self, request: Request) -> Response:
         """The menu."""
-        return await self._answer(request, self._show)
+        return await serve(self._pages, request, self._show)
 
     async def click(self, request: Request) -> Response:
         """Start an app."""
-        return await self._answer(request, self._click)
-
-    async def _answer(self, request: Request, work: Callable[[Request, str], Awaitable[Response]]) -> Response:
-        account_id: str = request.path_params["account"]
-        try:
-            if not is_account_id(account_id):
-                raise errors.account_unknown()
-            return await work(request, account_id)
-        except AppError as error:
-            return self._refuse(error)
-
-    def _refuse(self, error: AppError) -> Response:
-        passes = error.kind in {Kind.UNAVAILABLE, Kind.TOO_MANY}
-        response = self._pages.render(
-            "error",
-            error.kind.http_status,
-            title="Please try again" if passes else "This cannot be opened",
-            message=error.message,
-            advice="" if passes else "Ask the administrators of your account for help.",
-            code=error.code,
-        )
-        if error.retry_after is not None:
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
+        return await serve(self._pages, request, self._click)
 
     async def _show(self, request: Request, account_id: str) -> Response:
         base = f"/launch/{account_id}"
         ui_locales = request.query_params.get("ui_locales", "")
         sessions = await self._browser.sessions(request, account_id)
-        session = _choose(sessions, request.query_params.get("user"))
+        session = choose(sessions, request.query_params.get("user"))
         if session is None:
             await self._launch.get_account_name(account_id)  # nobody is asked to log in to an account that is not there
             return self._sign_in.begin(request, account_id, base, ui_locales=ui_locales[:_LONGEST_LOCALES])
@@ -105,7 +79,7 @@ class _Menu:
         own = f"/launch/{account_id}/{quote(app_id, safe='')}"
         given = {} if target is None else {"target_link_uri": target}
         sessions = await self._browser.sessions(request, account_id)
-        session = _choose(sessions, request.query_params.get("user"))
+        session = choose(sessions, request.query_params.get("user"))
         if session is None:
             await self._launch.get_account_name(account_id)
             return self._sign_in.begin(request, account_id, f"{own}?{urlencode({**given, _AFTER: _LOGIN})}")
@@ -130,11 +104,3 @@ class _Menu:
         )
         response.headers["Refresh"] = f"0; url={address}"
         return response
-
-
-def _choose(sessions: list[BrowserSession], user_id: str | None) -> BrowserSession | None:
-    """The session to go on with: the wanted user's, or the newest; None when somebody has to log in."""
-    if user_id == _ANOTHER:
-        return None
-    wanted = [session for session in sessions if session.principal.user_id == user_id]
-    return next(iter(wanted or sessions), None)

@@ -6,7 +6,7 @@ is not known is at most a warning, so that content made for newer clients passes
 the command line, the console and the published JSON Schema; ``docs/reference/structured-content.md`` describes it.
 """
 
-from switchbay.content.domain.checking import EVENT_TYPE, Report, check_parts, check_text, check_value
+from switchbay.content.domain.checking import EVENT_TYPE, TEXT_EVENT_TYPE, Report, check_parts, check_text, check_value
 from switchbay.content.domain.codes import CATALOGUE, HELP_PAGE
 from switchbay.content.domain.kinds import is_colour
 from switchbay.content.domain.limits import MAX_ELEMENTS, MAX_LEVELS, MAX_PER_ROW
@@ -19,6 +19,7 @@ __all__ = [
     "MAX_ELEMENTS",
     "MAX_LEVELS",
     "MAX_PER_ROW",
+    "TEXT_EVENT_TYPE",
     "Report",
     "check_parts",
     "check_text",

@@ -36,7 +36,7 @@ def router() -> APIRouter:
 
     @api.post("/check", openapi_extra=_BODY)
     async def check_structured_content(request: Request) -> Response:
-        """Check structured content, quick replies or a whole RichContentEvent; 200 whether or not it is valid."""
+        """Check structured content, quick replies or an event with them; 200 whether or not it is valid."""
         body = await read_body(request, MAX_BYTES)
         report = await run_in_threadpool(check_text, body)
         return json_response(report.to_json())

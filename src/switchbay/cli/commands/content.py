@@ -28,7 +28,7 @@ def content_group() -> None:
 def check(file: File, json_output: JsonFlag = False) -> None:
     """Check structured content and report every finding at once.
 
-    The file holds an element with those inside it, quick replies, or a whole RichContentEvent. One line for each
+    The file holds an element with those inside it, quick replies, or a whole event with them. One line for each
     finding: file:line:column severity code pointer message; - stands for the pointer to the whole document. Exit
     codes: 0 valid, 1 errors were found, 2 the check could not run.
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from switchbay.content.domain.codes import HELP_PAGE, SYNTAX_PAGE
 from switchbay.content.domain.elements import ELEMENT
-from switchbay.content.domain.kinds import Check, Choice, Record
+from switchbay.content.domain.kinds import Anything, Check, Choice, Record
 from switchbay.content.domain.quick_replies import QUICK_REPLIES, TYPE
 from switchbay.kit.findings import (
     Finding,
@@ -21,12 +21,23 @@ from switchbay.kit.jsonreading import EXPECTED_INSTEAD, Reading, read_text, read
 from switchbay.kit.jsonvalue import JsonValue
 
 EVENT_TYPE: Final = "RichContentEvent"
+TEXT_EVENT_TYPE: Final = "ContentEvent"
 _WHOLE: Final = "the content"
 
 EVENT: Final = Record(
     EVENT_TYPE,
     {"type": Choice((EVENT_TYPE,)), "content": ELEMENT, "quickReplies": QUICK_REPLIES},
     {"content": None},
+)
+
+TEXT_EVENT: Final = Record(
+    TEXT_EVENT_TYPE,
+    {
+        "type": Choice((TEXT_EVENT_TYPE,)),
+        "contentType": Anything(),
+        "message": Anything(),
+        "quickReplies": QUICK_REPLIES,
+    },
 )
 
 
@@ -63,7 +74,7 @@ class Report:
 
 
 def check_text(data: bytes) -> Report:
-    """Check content, quick replies or a whole RichContentEvent as written; never raises for bad input."""
+    """Check content, quick replies or a whole event with them as written; never raises for bad input."""
     return _check(read_text(data))
 
 
@@ -101,9 +112,18 @@ def _read_document(check: Check, value: JsonValue) -> None:
     if tag == TYPE:
         QUICK_REPLIES.read(check, (), value)
     elif tag == EVENT_TYPE:
-        EVENT.read(check, (), value)
+        EVENT.read(check, (), _without_null(value))
+    elif tag == TEXT_EVENT_TYPE:
+        TEXT_EVENT.read(check, (), _without_null(value))
     else:
         ELEMENT.read(check, (), value)
+
+
+def _without_null(event: JsonValue) -> JsonValue:
+    """The event without quick replies that are null, which is as good as absent."""
+    if isinstance(event, dict) and event.get("quickReplies") is None:
+        return {name: item for name, item in event.items() if name != "quickReplies"}
+    return event
 
 
 def _read_parts(check: Check, value: JsonValue) -> None:

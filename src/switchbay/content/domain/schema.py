@@ -6,7 +6,7 @@ what it cannot. Warnings are not in it.
 
 from typing import Final
 
-from switchbay.content.domain.checking import EVENT, EVENT_TYPE
+from switchbay.content.domain.checking import EVENT, EVENT_TYPE, TEXT_EVENT, TEXT_EVENT_TYPE
 from switchbay.content.domain.elements import ELEMENT
 from switchbay.content.domain.kinds import Schema
 from switchbay.content.domain.quick_replies import QUICK_REPLIES, TYPE
@@ -17,19 +17,31 @@ SCHEMA_ID: Final = "urn:switchbay:schema:structured-content"
 
 def json_schema() -> Schema:
     """The schema as a JSON value of its own, which the caller may change."""
+    replies: Schema = {"$ref": "#/$defs/quickReplies"}
     event = EVENT.schema()
-    event["properties"] = {
-        "content": {"$ref": "#/$defs/element"},
-        "quickReplies": {"$ref": "#/$defs/quickReplies"},
-    }
+    event["properties"] = {"content": {"$ref": "#/$defs/element"}, "quickReplies": nullable(replies)}
+    text_event = TEXT_EVENT.schema()
+    text_event["properties"] = {"quickReplies": nullable(replies)}
+    element: Schema = {"$ref": "#/$defs/element"}
+    otherwise = _if_type(TEXT_EVENT_TYPE, "textEvent", element)
     return {
         "$schema": SCHEMA_DIALECT,
         "$id": SCHEMA_ID,
         "title": "Structured content",
-        "description": "An element with those inside it, quick replies, or a whole RichContentEvent.",
-        **_if_type(TYPE, "quickReplies", _if_type(EVENT_TYPE, "event", {"$ref": "#/$defs/element"})),
-        "$defs": {"element": ELEMENT.schema(), "quickReplies": QUICK_REPLIES.schema(), "event": event},
+        "description": "An element with those inside it, quick replies, or an event with them.",
+        **_if_type(TYPE, "quickReplies", _if_type(EVENT_TYPE, "event", otherwise)),
+        "$defs": {
+            "element": ELEMENT.schema(),
+            "quickReplies": QUICK_REPLIES.schema(),
+            "event": event,
+            "textEvent": text_event,
+        },
     }
+
+
+def nullable(schema: Schema) -> Schema:
+    """The schema of a member of an event: null is as good as absent."""
+    return {"anyOf": [{"type": "null"}, schema]}
 
 
 def _if_type(name: str, definition: str, otherwise: Schema) -> Schema:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _HERE = "switchbay.oauth.pages"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _NEVER = frozenset({"javascript", "data", "blob", "vbscript", "file", "filesystem", "about", "view-source"})
+_SELF = "'self'"
 _SEND_FORM = "document.forms[0].submit()"
 
 HEADERS = {
@@ -46,17 +47,34 @@ class Pages:
     def __init__(self, package: str | None = None) -> None:
         self._package = package
 
-    def render(self, name: str, status: int = 200, *, leads_to: str | None = None, **values: object) -> Response:
-        """Answer the page ``name`` (without ``.html``); ``leads_to``: where its form redirects to in the end."""
-        text = _environment(self._package).get_template(f"{name}.html").render(values)
-        policy = _policy(("'self'", *_form_sources(leads_to)))
+    def render(
+        self,
+        name: str,
+        status: int = 200,
+        *,
+        leads_to: str | None = None,
+        own_style: str = "",
+        picture_origins: Iterable[str] = (),
+        **values: object,
+    ) -> Response:
+        """Answer the page ``name`` (without ``.html``).
+
+        ``leads_to``: where its form redirects to in the end; ``own_style``: rules of this page's own, which hold no
+        markup; ``picture_origins``: other servers whose pictures it may show, such as ``https://www.example.com``.
+        """
+        from markupsafe import Markup  # noqa: PLC0415 - see the class
+
+        own = Markup(own_style)  # noqa: S704 - rules, by contract, and the policy names their hash
+        text = _environment(self._package).get_template(f"{name}.html").render({**values, "own_style": own})
+        sources = (_SELF, *_form_sources(leads_to))
+        policy = _policy(sources, own_style=own_style, picture_origins=tuple(picture_origins))
         headers = {**HEADERS, **(_CUT_OFF if leads_to is None else {}), "Content-Security-Policy": policy}
         return Response(text, status, headers, media_type="text/html")
 
 
 def render(name: str, status: int = 200, *, leads_to: str | None = None, **values: object) -> Response:
     """Answer a page of this package."""
-    return _pages.render(name, status, leads_to=leads_to, **values)
+    return _pages.render(name, status, leads_to=leads_to, own_style="", picture_origins=(), **values)
 
 
 def render_form_post(action: str, fields: Iterable[tuple[str, str]]) -> Response:
@@ -95,12 +113,19 @@ def _environment(package: str | None) -> "Environment":
     return environment
 
 
-def _policy(form_action: tuple[str, ...], *, script: str | None = None) -> str:
+def _policy(
+    form_action: tuple[str, ...],
+    *,
+    script: str | None = None,
+    own_style: str = "",
+    picture_origins: tuple[str, ...] = (),
+) -> str:
     forms = " ".join(form_action) or "'none'"
+    styles = [_hash(_style()), *([_hash_source(own_style)] if own_style else [])]
     directives = [
         "default-src 'none'",
-        f"style-src {_hash(_style())}",
-        "img-src 'self'",
+        f"style-src {' '.join(styles)}",
+        f"img-src {' '.join((_SELF, *picture_origins))}",
         f"form-action {forms}",
         "frame-ancestors 'none'",
         "base-uri 'none'",
@@ -110,9 +135,11 @@ def _policy(form_action: tuple[str, ...], *, script: str | None = None) -> str:
     return "; ".join(directives)
 
 
-@cache
-def _hash(text: str) -> str:
+def _hash_source(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+_hash = cache(_hash_source)  # of the texts that are the same on every page
 
 
 def _form_sources(address: str | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from switchbay.apps import admin as apps_admin
 from switchbay.apps import routes as apps_routes
 from switchbay.apps.public import Apps
 from switchbay.console import public as console
+from switchbay.content import routes as content_routes
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.db.turns import Turns
@@ -233,6 +234,7 @@ async def build(
             *messenger.routes(),
             *manifest_routes.routes(options),
             *files_routes.routes(files),
+            *content_routes.routes(),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
         ]
@@ -287,6 +289,7 @@ def _management(
         history_admin.router(history, accounts),
         routing_admin.router(routing, accounts),
         files_admin.router(files, accounts),
+        content_routes.router(),
     ):
         api.include_router(router)
     return api

@@ -433,3 +433,35 @@ async def test_on_a_small_screen_it_fills_the_window(shop: Shop) -> None:
     await shop.open()
     box = await shop.page.get_by_role("dialog").bounding_box()
     assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 360, 640)
+
+
+# Files
+
+
+async def test_a_file_is_uploaded_shown_and_opened(shop: Shop) -> None:
+    await shop.open()
+    async with shop.page.expect_file_chooser() as choosing:
+        await shop.page.get_by_role("button", name="Attach a file").click()
+    picture = {"name": "teapot.png", "mimeType": "image/png", "buffer": PIXEL}
+    await (await choosing.value).set_files(picture)
+    await shop.state("Sent")
+    conversation = await shop.conversation()
+    (stored,) = [one for one in await shop.stored(conversation) if one["event"]["type"] == "ContentEvent"]
+    message = stored["event"]["message"]
+    assert (message["caption"], message["fileType"]) == ("teapot.png", "PNG")
+    shown = shop.log.get_by_role("img", name="teapot.png")
+    assert (await shown.get_attribute("src")).startswith("data:image/")
+    async with shop.context.expect_page() as opening:
+        await shop.log.get_by_role("button", name="Open teapot.png").click()
+    tab = await opening.value
+    await tab.wait_for_url(re.compile(re.escape(message["relativePath"])))
+
+
+async def test_a_file_of_another_type_is_refused_and_can_be_removed(shop: Shop) -> None:
+    await shop.open()
+    async with shop.page.expect_file_chooser() as choosing:
+        await shop.page.get_by_role("button", name="Attach a file").click()
+    await (await choosing.value).set_files({"name": "run.exe", "mimeType": "application/x-ms", "buffer": b"MZ"})
+    await shop.state("Not sent")
+    await shop.page.get_by_role("button", name="Remove").click()
+    await shop.page.locator(".message").wait_for(state="detached")

@@ -127,11 +127,12 @@ def test_shell_completion_proposes_commands(typed: str, proposed: set[str]) -> N
     assert set(_python("-c", code, **environment).stdout.split()) == proposed
 
 
-def test_help_and_manifest_commands_load_no_database_library() -> None:
+def test_help_and_commands_without_a_server_load_no_database_library() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from switchbay.cli.main import app\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
         "assert CliRunner().invoke(app, ['manifest', 'check', '--help']).exit_code == 0\n"
+        "assert CliRunner().invoke(app, ['content', 'check', '--help']).exit_code == 0\n"
         "print([name for name in ('sqlalchemy', 'alembic', 'fastapi') if name in sys.modules])"
     )
     assert _python("-c", code).stdout == "[]\n"

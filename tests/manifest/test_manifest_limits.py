@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from switchbay.kit.findings import MAX_FINDINGS
 from switchbay.kit.jsontext import MAX_BYTES, MAX_DEPTH
 from switchbay.kit.jsonvalue import JsonValue
-from switchbay.manifest.domain.check import MAX_FINDINGS
 from switchbay.manifest.domain.kinds import MOST_COMPOSED
 from switchbay.manifest.public import Severity, check_value
 

@@ -109,13 +109,6 @@ def test_host_and_origin(uri: str, host: str, origin: str) -> None:
     assert (uris.host_of(uri), uris.origin_of(uri)) == (host, origin)
 
 
-def test_passwords_of_addresses_are_masked() -> None:
-    assert (
-        uris.mask_user_info("see https://u:p@a.example/x and http://k@b/")
-        == "see https://***@a.example/x and http://***@b/"
-    )
-
-
 @pytest.mark.parametrize("host", ["your", "your-domain.com", "api.your-domain.com", "yourdomain.com"])
 def test_example_hosts(host: str) -> None:
     assert uris.is_example_host(host)

@@ -11,7 +11,18 @@ from support.consumer_socket import Consumers, serve_consumers, until
 from support.files_house import TEXT, file_event
 from support.messaging_stage import ACCOUNT, CONSUMER, Stage, text
 from switchbay.accounts.public import OPERATOR, AccountChange
-from switchbay.messaging.domain import AgentCaller, Command, Event, EventKind, OpenDialog, Publish
+from switchbay.infra.machine import Randomness
+from switchbay.messaging.domain import (
+    AgentCaller,
+    CloseConversation,
+    Command,
+    ConsumerCaller,
+    Event,
+    EventKind,
+    OpenDialog,
+    Publish,
+)
+from switchbay.messaging.public import Limits, Messaging
 
 KEY = ".switchbay.headers.IdempotencyKey"
 
@@ -368,3 +379,30 @@ async def test_who_goes_from_page_to_page_was_not_away(stage: Stage) -> None:
         async with consumers.connect() as kim:
             await kim.rest()
         assert [one.event_key.rpartition(".")[2] for one in stage.webhooks.seen[known:]] == ["ChatStateEvent"]
+
+
+# Many nodes
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_consumer_is_told_what_other_nodes_do(consumers: Consumers) -> None:
+    stage = consumers.stage
+    other = Messaging(stage.db, stage.clock, Randomness(), stage.webhooks, stage.accounts, Limits())
+    await other.feed.start()
+    async with consumers.connect() as kim:
+        await kim.done("cqm.SubscribeExConversations", {})
+        conversation = await kim.open()
+        await kim.follow(conversation)
+        await agent_joins(consumers, conversation)
+        for number in range(3):
+            await other.submit(await agents_command(consumers, conversation, str(2 * number)))
+            await kim.say(conversation, str(2 * number + 1))
+        assert messages(await kim.events(6)) == [(number, str(number)) for number in range(6)]
+        close = Command(ACCOUNT, ConsumerCaller(None, CONSUMER), conversation, (CloseConversation(),))
+        stage.clock.advance(seconds=1)  # by which nodes look for new ones
+        await other.submit(close)
+        while True:
+            changes = (await kim.notification("ExConversationChangeNotification"))["changes"]
+            if changes[0]["result"]["conversationDetails"]["state"] == "CLOSE":
+                break
+    await other.stop()

@@ -120,10 +120,9 @@ async def test_a_consumer_has_at_most_ten_sockets(consumers: Consumers) -> None:
 
 async def test_few_connections_of_a_network_may_be_unknown(consumers: Consumers) -> None:
     async with AsyncExitStack() as many:
-        for _ in range(50):
-            somebody = await many.enter_async_context(consumers.connect(None))
+        unknown = [await many.enter_async_context(consumers.connect(None)) for _ in range(50)]
         assert await refused(consumers, None) == 429
-        await somebody.init()
+        await unknown[0].init()
         async with consumers.connect(None):
             pass
 

@@ -9,7 +9,7 @@ from support.messaging_stage import ACCOUNT, APP, CONSUMER, Stage, text, unknown
 RICH = {
     "type": "RichContentEvent",
     "content": {"type": "vertical", "elements": [{"type": "text", "text": "Ship it?"}]},
-    "quickReplies": {"type": "quickReplies", "itemsPerRow": 2, "replies": []},
+    "quickReplies": {"type": "quickReplies", "itemsPerRow": 2, "replies": [{"type": "button", "title": "Yes", "x": 1}]},
 }
 FORM = {
     "type": "ContentEvent",

@@ -34,6 +34,7 @@ COMMANDS = {
     "logout": Entry("session", "End the remembered session, at the server too."),
     "upstream": Entry("upstream", "Let users of an account log in at another OpenID provider."),
     "manifest": Entry("manifest", "Check and compare application manifests, without a server."),
+    "content": Entry("content", "Check structured content and quick replies, without a server."),
     "apps": Entry("apps", "Install and look after applications on a server."),
     "registration": Entry("registration", "Hand out tokens with which applications register themselves."),
     "consents": Entry("consents", "See, give and withdraw what users have allowed applications."),

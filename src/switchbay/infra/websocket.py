@@ -32,7 +32,8 @@ GOING_AWAY: Final = 1001
 TOO_MUCH: Final = 1008
 FAILED: Final = 1011
 _HIGH_WATER: Final = 65_536
-_CLOSE_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 3.0
+_QUIET_SECONDS: Final = 0.25
 _log = structlog.get_logger("websocket")
 _library_log = logging.getLogger("websockets.server")
 
@@ -228,8 +229,12 @@ class SocketConnection(asyncio.Protocol):
         replies = protocol.data_to_send()
         if replies:  # pongs, and the answer to a close or to nonsense
             self._queue([part for part in replies if part])
-        if protocol.state is not OPEN and self._taker is not None:
+        if protocol.state is OPEN or self._taker is None:
+            return
+        if self._close_code is None:
             self._leave(protocol.close_sent.code if protocol.close_sent is not None else 1006)
+        elif protocol.close_rcvd is not None and self._transport is not None:
+            self._transport.close()
 
     def eof_received(self) -> None:
         """The peer sends no more: it is gone."""
@@ -376,17 +381,35 @@ class SocketConnection(asyncio.Protocol):
         self._leave(code)
 
     def _leave(self, code: int) -> None:
-        """Send what is queued, then close the connection."""
+        """Send what is queued, then close the connection: once the peer has answered, or is quiet.
+
+        What it still sends is thrown away until then. To close over unread bytes would reset the connection, and the
+        peer would never learn why.
+        """
         if self._close_code is None:
             self._close_code = code
         self._blocked_since = None  # whatever is queued goes to the transport, which has the time below for it
         self._flush()
-        if self._transport is None:
+        if self._transport is None or self._protocol is None:
             return
-        self._transport.close()
+        if self._protocol.close_rcvd is not None:
+            self._transport.close()
+        else:
+            self.resume()
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(_CLOSE_SECONDS, self._transport.abort)  # a peer that never reads it
+        self._timer = self._loop.call_later(_QUIET_SECONDS, self._linger, self._loop.time() + _CLOSE_SECONDS)
+
+    def _linger(self, until: float) -> None:
+        if self._transport is None:
+            return
+        now = self._loop.time()
+        if now >= until:
+            self._transport.abort()
+            return
+        if now - self._last_heard >= _QUIET_SECONDS:
+            self._transport.close()
+        self._timer = self._loop.call_later(_QUIET_SECONDS, self._linger, until)
 
     def pause(self) -> None:
         """Read no more for a while."""

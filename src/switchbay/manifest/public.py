@@ -7,28 +7,21 @@ the console and the published JSON Schema; ``docs/reference/manifest.md`` descri
 
 from collections.abc import Mapping
 
+from switchbay.kit.findings import Code, Finding, Fix, Patch, Place, SetVariable, Severity, Summary
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.shown import mask_user_info
 from switchbay.manifest.domain import checking
-from switchbay.manifest.domain.codes import CATALOGUE, Code, Severity
+from switchbay.manifest.domain.codes import CATALOGUE
 from switchbay.manifest.domain.diff import Change, diff
 from switchbay.manifest.domain.export import export, redact
-from switchbay.manifest.domain.findings import (
-    AppliedDefault,
-    Finding,
-    Fix,
-    Patch,
-    Place,
-    Report,
-    SetVariable,
-    Summary,
-)
+from switchbay.manifest.domain.findings import AppliedDefault, Report
 from switchbay.manifest.domain.fixes import apply_fixes, apply_patch, fix_all
 from switchbay.manifest.domain.localised import localise, look_up
 from switchbay.manifest.domain.logo import logo_finding
 from switchbay.manifest.domain.model import Engagement, Manifest, Options, Webhook
 from switchbay.manifest.domain.placeholders import Filled, FilledTooLarge, fill_text, fill_value
 from switchbay.manifest.domain.schema import json_schema
-from switchbay.manifest.domain.uris import is_loopback, mask_user_info
+from switchbay.manifest.domain.uris import is_loopback
 from switchbay.manifest.domain.vocabulary import ALL_CONVERSATIONS, CANONICAL_EVENTS, SERVER_FIELDS
 
 __all__ = [

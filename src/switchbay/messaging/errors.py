@@ -10,6 +10,8 @@ from functools import partial
 from typing import Final
 
 from switchbay.kit.errors import AppError, Kind
+from switchbay.kit.findings import Finding
+from switchbay.kit.jsonvalue import JsonValue
 from switchbay.messaging.domain import Reason
 from switchbay.messaging.routing.domain.answers import RingRefusal
 
@@ -64,6 +66,9 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "file_store_unavailable": (50321, "File storage is unavailable"),
     "file_scan_unavailable": (50322, "Virus scanner is unavailable"),
 }
+
+_MOST_TOLD: Final = 3
+_MOST_FINDINGS: Final = 20
 
 _REFUSALS: Final[Mapping[Reason, Callable[[], AppError]]] = {
     Reason.CONVERSATION_UNKNOWN: partial(
@@ -135,6 +140,15 @@ def parameter_missing(name: str) -> AppError:
 def event_invalid(reason: str) -> AppError:
     """An event that does not have the shape of its type."""
     return AppError(Kind.INVALID, "event_invalid", f"The event is not valid: {reason}.")
+
+
+def content_invalid(findings: Sequence[Finding]) -> AppError:
+    """Structured content or quick replies that the check refuses: the first findings in words, more in the detail."""
+    told = [f"{finding.path} {finding.code}: {finding.message}" for finding in findings[:_MOST_TOLD]]
+    if len(findings) > _MOST_TOLD:
+        told.append(f"{len(findings) - _MOST_TOLD} more")
+    detail: dict[str, JsonValue] = {"findings": [finding.to_json() for finding in findings[:_MOST_FINDINGS]]}
+    return AppError(Kind.INVALID, "event_invalid", f"The event is not valid: {'; '.join(told)}.", detail)
 
 
 def message_too_long(limit: int) -> AppError:

@@ -1,6 +1,6 @@
 'use strict';
 // What the bots share: the client library with the settings of the environment, and lines of JSON that the test reads.
-const Agent = require('node-agent-sdk');
+const {Agent} = require('node-agent-sdk');
 
 exports.tell = (what, detail) => console.log(JSON.stringify({what, detail}));
 

@@ -1,14 +1,13 @@
 """The commands ``manifest …``: check, mend, compare and export manifests, without a server."""
 
-import sys
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from switchbay.cli.findings import Unreadable, print_findings, read_document
 from switchbay.cli.output import JsonFlag, note, plain, print_json
 from switchbay.kit.errors import AppError, Kind
-from switchbay.kit.jsontext import MAX_BYTES, parse
+from switchbay.kit.jsontext import parse
 from switchbay.manifest import public as manifests
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -66,12 +65,12 @@ def check(
     given = parse_variables(variables)
     report = manifests.check_text(data, options, given)
     if fix:
-        _print_findings(file, report, to_stderr=True)
+        print_findings(file, report.issues, report.summary, to_stderr=True)
         raise typer.Exit(_mend(data, options, given))
     if json_output:
         print_json(report.to_json())
     else:
-        _print_findings(file, report)
+        print_findings(file, report.issues, report.summary)
     raise typer.Exit(0 if report.valid else 1)
 
 
@@ -138,14 +137,10 @@ def export(
 def read_manifest(file: str) -> bytes:
     """Read a file, or standard input for ``-``; never more than one byte beyond what a manifest may have."""
     try:
-        if file == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with Path(file).open("rb") as opened:
-            return opened.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return read_document(file)
+    except Unreadable as error:
         # NOT_ALLOWED carries the exit code 2: the check could not run.
-        raise AppError(Kind.NOT_ALLOWED, "manifest_unreadable", f"{file} cannot be read: {reason}.") from error
+        raise AppError(Kind.NOT_ALLOWED, "manifest_unreadable", str(error)) from error
 
 
 def parse_variables(given: list[str] | None) -> dict[str, str]:
@@ -159,32 +154,16 @@ def parse_variables(given: list[str] | None) -> dict[str, str]:
     return variables
 
 
-def finding_line(file: str, finding: manifests.Finding) -> str:
-    """Render a finding as ``file:line:col severity code pointer message``."""
-    place = f"{file}:{finding.line or 1}:{finding.column or 1}"
-    return plain(f"{place} {finding.severity} {finding.code} {finding.path or '-'} {finding.message}")
-
-
 def _options(
     *, strict: bool, dev: bool, scopes: list[str] | None, logo_policy: Literal["warn", "enforce"]
 ) -> manifests.Options:
     return manifests.Options(strict=strict, dev_mode=dev, logo_policy=logo_policy, extra_scopes=frozenset(scopes or ()))
 
 
-def _print_findings(file: str, report: manifests.Report, *, to_stderr: bool = False) -> None:
-    for finding in report.issues:
-        typer.echo(finding_line(file, finding), err=to_stderr)
-        if isinstance(finding.fix, manifests.SetVariable):
-            note(f"  set it with --set {plain(finding.fix.name)}=…")
-    note(
-        f"{'valid' if report.valid else 'invalid'}: {report.summary.errors} errors, {report.summary.warnings} warnings"
-    )
-
-
 def _valid(file: str, variables: dict[str, str]) -> manifests.Manifest:
     report = manifests.check_text(read_manifest(file), variables=variables)
     if report.manifest is None:
-        _print_findings(file, report, to_stderr=True)
+        print_findings(file, report.issues, report.summary, to_stderr=True)
         raise AppError(Kind.INVALID, "manifest_invalid", f"{file} is not a valid manifest.")
     return report.manifest
 

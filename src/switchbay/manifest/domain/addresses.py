@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from switchbay.kit.findings import Patch, patch_replace
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
+from switchbay.kit.shown import show
 from switchbay.manifest.domain import placeholders, uris
-from switchbay.manifest.domain.check import Check, name_of, patch_replace, show
-from switchbay.manifest.domain.findings import Patch
+from switchbay.manifest.domain.check import Check, name_of
 from switchbay.manifest.domain.kinds import CONTROL, Schema, anchored, no_match, read_string
 
 

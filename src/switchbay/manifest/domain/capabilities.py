@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from switchbay.kit.findings import patch_move, patch_remove
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
+from switchbay.kit.shown import kind_of, listed, shown_text
 from switchbay.manifest.domain import placeholders
 from switchbay.manifest.domain import vocabulary as words
-from switchbay.manifest.domain.check import Check, kind_of, listed, name_of, patch_move, patch_remove, shown_text
+from switchbay.manifest.domain.check import Check, name_of
 from switchbay.manifest.domain.kinds import CONTROL, Kind, Schema, anchored, no_match, nullable, wrong_type
 from switchbay.manifest.domain.records import is_extension
 

@@ -4,29 +4,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class Severity(StrEnum):
-    """An error refuses the manifest; a warning does not."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One kind of finding. ``in_schema`` tells whether the published JSON Schema refuses what this error refuses.
-
-    It is ``False`` where JSON Schema has no means to say it; the reason stands in the reference.
-    """
-
-    code: str
-    severity: Severity
-    title: str
-    in_schema: bool = True
+from switchbay.kit.findings import Code, Severity
 
 
 def _error(code: str, title: str, *, in_schema: bool = True) -> Code:

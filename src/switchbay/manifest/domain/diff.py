@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path, to_pointer
+from switchbay.kit.shown import shown_text
 from switchbay.manifest.domain import vocabulary as words
-from switchbay.manifest.domain.check import shown_text
 from switchbay.manifest.domain.localised import split_member
 from switchbay.manifest.domain.model import Engagement, Manifest, Webhook
 from switchbay.manifest.domain.uris import origin_of

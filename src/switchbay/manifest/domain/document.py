@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from switchbay.kit.findings import patch_copy, patch_move, patch_remove
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path, to_pointer
+from switchbay.kit.shown import shown_text
 from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.addresses import Endpoint, EntryUri, Logo, RedirectUri
 from switchbay.manifest.domain.capabilities import HeaderName, Headers, HeaderValue, Webhooks
-from switchbay.manifest.domain.check import Check, patch_copy, patch_move, patch_remove, shown_text
+from switchbay.manifest.domain.check import Check
 from switchbay.manifest.domain.keys import KeySet
 from switchbay.manifest.domain.kinds import Flag, Text, Whole, wrong_type
 from switchbay.manifest.domain.lists import RedirectUris, Scope, Values, Word

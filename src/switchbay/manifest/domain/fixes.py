@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Final
 
+from switchbay.kit.findings import Finding, Patch
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import from_pointer, resolve, to_index
 from switchbay.manifest.domain.checking import check_value
-from switchbay.manifest.domain.findings import Finding, Patch
 from switchbay.manifest.domain.model import Options
 
 MAX_ROUNDS: Final = 20

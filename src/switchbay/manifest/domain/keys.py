@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from switchbay.kit.findings import patch_remove
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
-from switchbay.manifest.domain.check import Check, kind_of, patch_remove
+from switchbay.kit.shown import kind_of
+from switchbay.manifest.domain.check import Check
 from switchbay.manifest.domain.kinds import Schema, anchored, wrong_type
 
 PRIVATE_MEMBERS: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")

@@ -9,11 +9,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from switchbay.kit.findings import Patch, patch_remove, patch_replace
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
+from switchbay.kit.shown import kind_of, show, shown_text
 from switchbay.manifest.domain import placeholders
-from switchbay.manifest.domain.check import Check, kind_of, name_of, patch_remove, patch_replace, show, shown_text
-from switchbay.manifest.domain.findings import Patch
+from switchbay.manifest.domain.check import Check, name_of
 
 Schema = dict[str, JsonValue]
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from switchbay.kit.findings import patch_add, patch_remove, patch_replace
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
+from switchbay.kit.shown import listed, show
 from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.addresses import RedirectUri
-from switchbay.manifest.domain.check import Check, listed, name_of, patch_add, patch_remove, patch_replace, show
+from switchbay.manifest.domain.check import Check, name_of
 from switchbay.manifest.domain.kinds import CONTROL, Schema, anchored, no_match, read_string, wrong_type
 
 

@@ -1,7 +1,8 @@
 """What is found about a logo once somebody fetched it, worded like the rest of the report."""
 
-from switchbay.manifest.domain.codes import CATALOGUE, LOGO_CODES, Severity
-from switchbay.manifest.domain.findings import HELP_PAGE, Finding
+from switchbay.kit.findings import Finding, Severity
+from switchbay.manifest.domain.codes import CATALOGUE, LOGO_CODES
+from switchbay.manifest.domain.findings import HELP_PAGE
 from switchbay.manifest.domain.model import Options
 
 _MESSAGES = {

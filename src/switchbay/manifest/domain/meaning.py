@@ -6,11 +6,13 @@ A rule speaks only when the members that it looks at were read without an error,
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from switchbay.kit.findings import patch_add, patch_remove, patch_replace
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
+from switchbay.kit.shown import show
 from switchbay.manifest.domain import vocabulary as words
 from switchbay.manifest.domain.capabilities import canonical_event
-from switchbay.manifest.domain.check import Check, patch_add, patch_remove, patch_replace, show
+from switchbay.manifest.domain.check import Check
 from switchbay.manifest.domain.export import member_order
 
 _IMPLICIT: Final = ("token", "id_token", "id_token token")

@@ -4,18 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from switchbay.kit.findings import Patch, patch_add, patch_move, patch_remove, patch_replace
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.pointer import Path
-from switchbay.manifest.domain.check import (
-    Check,
-    name_of,
-    patch_add,
-    patch_move,
-    patch_remove,
-    patch_replace,
-    shown_text,
-)
-from switchbay.manifest.domain.findings import Patch
+from switchbay.kit.shown import shown_text
+from switchbay.manifest.domain.check import Check, name_of
 from switchbay.manifest.domain.kinds import Kind, Schema, nullable, wrong_type
 
 CLOSE: Final = 2

@@ -111,11 +111,6 @@ def without_user_info(uri: str) -> str:
     return _USER_INFO_RE.sub(r"\1", uri, count=1)
 
 
-def mask_user_info(text: str) -> str:
-    """The text with user names and passwords of addresses replaced by stars."""
-    return _USER_INFO_RE.sub(r"\1***@", text)
-
-
 def percent_encoded(uri: str) -> str:
     """The address, stripped, with what RFC 3986 does not allow after the authority percent-encoded."""
     uri = uri.strip()

@@ -11,6 +11,7 @@ from switchbay.infra.machine import Clock
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.commit import Outcome
 from switchbay.messaging.domain import (
+    AddParticipant,
     AgentCaller,
     Audience,
     Command,
@@ -19,6 +20,8 @@ from switchbay.messaging.domain import (
     OpenOrClose,
     Publish,
     Reason,
+    RemoveParticipant,
+    Step,
 )
 from switchbay.messaging.errors import refusal
 from switchbay.messaging.files.addresses import FileAddress
@@ -327,7 +330,7 @@ class Requests:
         )
         steps = await changes.read(body)
         await self._means.messaging.submit(Command(self._account_id, self._caller, body.conversation_id, steps))
-        return Done(STRING, "OK Conversation updated successfully")
+        return Done(STRING, _done_by(steps))
 
     async def _open_conversation(self, frame: Frame) -> Done:
         body = frames.read_body(frame, _open)
@@ -445,3 +448,12 @@ _OLD_SUBSCRIBED: Final = ".ams.aam.SubscribeExConversations$Response"
 
 def _opened(address: FileAddress) -> Done:
     return Done("ms.GenerateURLResponse", {"relativePath": address.relative_path, "queryParams": address.query})
+
+
+def _done_by(steps: tuple[Step, ...]) -> str:
+    """What the answer to a change says; the first two are the texts that are documented."""
+    if any(isinstance(step, AddParticipant) for step in steps):
+        return "OK Agent added successfully"
+    if any(isinstance(step, RemoveParticipant) for step in steps):
+        return "OK Agent removed successfully"
+    return "OK Conversation updated successfully"

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from switchbay.content.public import check_parts
 from switchbay.messaging.domain import Event, EventKind
-from switchbay.messaging.errors import event_invalid, message_too_long
+from switchbay.messaging.errors import content_invalid, event_invalid, message_too_long
 
 STATUSES: Final = frozenset({"ACCEPT", "READ", "ACCESS", "NACK", "ACTION"})
 AGENT_STATUSES: Final = STATUSES | {"ENRICH"}
@@ -67,12 +68,18 @@ def _file(message: object, characters: int) -> None:
 def _rich_content(raw: Mapping[str, Any], _characters: int) -> None:
     if not isinstance(raw.get("content"), dict):
         raise event_invalid("content must be an object")
-    _quick_replies(raw)
+    _structured(raw, "content", "quickReplies")
 
 
 def _quick_replies(raw: Mapping[str, Any]) -> None:
-    if not isinstance(raw.get("quickReplies"), dict | None):
-        raise event_invalid("quickReplies must be an object")
+    _structured(raw, "quickReplies")
+
+
+def _structured(raw: Mapping[str, Any], *names: str) -> None:
+    """Check members with structured content; what is only unusual passes. ``null`` is as good as absent."""
+    given = {name: raw[name] for name in names if raw.get(name) is not None}
+    if given and (errors := check_parts(given).errors):
+        raise content_invalid(errors)
 
 
 def _acknowledged(raw: Mapping[str, Any], statuses: frozenset[str]) -> tuple[int, ...]:

@@ -1,0 +1,1 @@
+"""What structured content may hold, how it is checked, and its JSON Schema: pure, over JSON values."""

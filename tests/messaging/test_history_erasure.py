@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from support.files_house import file_event, get, picture, upload, want
 from support.history_stage import Past
 from support.messaging_stage import ACCOUNT, APP, CONSUMER, OTHER_CONSUMER, request, text
 from switchbay.accounts.public import OPERATOR
@@ -141,6 +142,17 @@ async def test_events_become_tombstones_in_their_places(past: Past) -> None:
     record = await past.record(first)
     assert [one["messageData"]["msg"]["text"] for one in record["messageRecords"]] == ["", ""]
     assert record["consumerParticipants"][0]["participantId"] == erasure.pseudonym
+
+
+async def test_files_are_nobodys_any_more(past: Past) -> None:
+    conversation = await past.stage.open()
+    path = await upload(past.stage, picture())
+    await past.stage.publish(conversation, file_event(path))
+    assert (await get(past.stage, path)).status_code == 200
+    await _erased(past)
+    assert (await want(past.stage, path)).status == 404
+    [event] = (await past.stage.agent("GET", f"/{conversation}/events")).body["items"]
+    assert event["event"] == text("")
 
 
 async def test_an_open_conversation_is_closed_by_the_platform(past: Past) -> None:

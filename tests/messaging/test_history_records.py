@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from support.files_house import file_event, picture, upload
 from support.history_stage import Past
 from support.messaging_stage import ACCOUNT, CONSUMER, text, unknown_id
+from switchbay.infra.db import Tx
+from switchbay.infra.db.door import Value
 from switchbay.messaging.domain import (
     AddParticipant,
     CloseConversation,
@@ -13,6 +16,7 @@ from switchbay.messaging.domain import (
     SuggestAgent,
     WithdrawSuggestion,
 )
+from switchbay.messaging.tables import skills
 
 _FULL = [
     "campaign",
@@ -209,8 +213,8 @@ async def test_a_conversation_that_is_unknown_is_an_empty_list(past: Past) -> No
 async def test_files_structured_content_and_metadata_are_shown(past: Past) -> None:
     stage = past.stage
     conversation = await stage.open()
-    file = {"relativePath": "/f/1.png", "fileType": "PNG", "caption": "shoes", "preview": "data:"}
-    await stage.publish(conversation, {"type": "ContentEvent", "contentType": "hosted/file", "message": file})
+    path = await upload(stage, picture())
+    await stage.publish(conversation, file_event(path, caption="shoes", preview="data:"))
     rich = {"type": "text", "text": "now on sale"}
     quick = {"type": "quickReplies", "replies": []}
     await stage.publish(conversation, {"type": "RichContentEvent", "content": rich, "quickReplies": quick})
@@ -224,7 +228,10 @@ async def test_files_structured_content_and_metadata_are_shown(past: Past) -> No
     await stage.post("/send", event)
     records = (await past.record(conversation))["messageRecords"]
     assert [(one["type"], one["messageData"]) for one in records] == [
-        ("HOSTED_FILE", {"file": file}),
+        (
+            "HOSTED_FILE",
+            {"file": {"relativePath": path, "fileType": "PNG", "caption": "shoes", "preview": "data:"}},
+        ),
         (
             "RICH_CONTENT",
             {
@@ -292,6 +299,20 @@ async def test_transfers_say_from_whom_to_whom_and_why(past: Past) -> None:
     assert [named[one["assignedAgentId"]] for one in found["interactions"]] == ["bob", "bob", "cyd", "cyd", "ada"]
     [change] = found["skillChanges"]
     assert (change["previousSkillId"], change["newSkillId"]) == (-1, 7)
+
+
+async def test_skills_have_their_names(past: Past) -> None:
+    conversation = await past.stage.open()
+    await past.do(conversation, SetSkill("7"))
+
+    async def name(tx: Tx) -> None:
+        row: dict[str, Value] = {"skill_id": "7", "name": "Shoes", "name_key": "shoes", "description": ""}
+        await tx.insert(skills, {"account_id": ACCOUNT, "created_at": 1, **row})
+
+    assert (await past.record(conversation))["info"]["latestSkillName"] == "7"
+    await past.stage.db.write(name)
+    info = (await past.record(conversation))["info"]
+    assert (info["latestSkillId"], info["latestSkillName"]) == (7, "Shoes")
 
 
 async def test_history_equals_what_was_published(past: Past) -> None:

@@ -1,6 +1,7 @@
 """The web messenger in Chromium, on a page of another site with a strict policy, against a served node."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from browser.conftest import open_window
 from support.node import ACCOUNT, Node
 from support.receiver import Answer
 from switchbay.accounts.public import OPERATOR, AccountChange
+from switchbay.messaging.domain import AgentCaller, Command, Event, EventKind, Publish
 
 pytest.importorskip("playwright.async_api", reason="Playwright is not installed: run make browsers")
 
@@ -109,6 +111,14 @@ class Shop:
     async def event(self, conversation: str, event: dict[str, Any]) -> None:
         """The agent publishes something."""
         await self.call("POST", f"/{conversation}/events", event)
+
+    async def smuggle(self, conversation: str, event: dict[str, Any]) -> None:
+        """The agent publishes what the server would refuse, as if an older server had let it in."""
+        stored = await self.node.platform.messaging.get_conversation(ACCOUNT, conversation)
+        assert stored.assigned is not None
+        step = Publish(conversation, Event(EventKind.RICH_CONTENT, json.dumps(event)))
+        command = Command(ACCOUNT, AgentCaller(stored.assigned.id), conversation, (step,))
+        await self.node.platform.messaging.submit(command)
 
     async def stored(self, conversation: str) -> list[dict[str, Any]]:
         """What the server has of the conversation."""
@@ -224,7 +234,9 @@ async def test_quick_replies_answer_with_a_click(shop: Shop) -> None:
         }
         for title, text in (("Tea", "I would like tea"), ("Coffee", "I would like coffee"))
     ]
-    await shop.answer(conversation, "Tea or coffee?", quickReplies={"type": "quickReplies", "replies": replies})
+    await shop.answer(
+        conversation, "Tea or coffee?", quickReplies={"type": "quickReplies", "itemsPerRow": 2, "replies": replies}
+    )
     await shop.page.get_by_role("group", name="Suggested answers").get_by_role("button", name="Tea").click()
     await shop.shows("Hello", "Tea or coffee?", "I would like tea")
     assert await shop.page.get_by_role("button", name="Coffee").count() == 0
@@ -246,7 +258,7 @@ async def test_structured_content_is_shown_and_does_only_what_is_safe(shop: Shop
     ]
     card = {"type": "vertical", "elements": elements}
     content = {"type": "carousel", "elements": [card, {"type": "horizontal", "elements": elements[:1]}]}
-    await shop.event(conversation, {"type": "RichContentEvent", "content": content})
+    await shop.smuggle(conversation, {"type": "RichContentEvent", "content": content})
     await shop.log.get_by_text("<i>Tea</i>").first.wait_for()
     assert await shop.log.get_by_role("link", name="Read more").get_attribute("href") == "https://shop.example/tea"
     where = await shop.log.get_by_role("link", name="Where").get_attribute("href")

@@ -28,8 +28,8 @@ def test_each_finding_has_a_line_with_its_place(runner: CliRunner) -> None:
     assert result.stdout.splitlines() == [
         "-:3:28 error type /elements/0/text text is a number, not a string",
         (
-            '-:4:12 warning unknown_element /elements/1/type an element of the type "txt" is not known, '
-            "so clients may not show it; did you mean text?"
+            '-:4:12 warning unknown_element /elements/1/type an element of the type "txt" is not known, so clients may do '
+            "nothing with it; did you mean text?"
         ),
     ]
     assert result.stderr == "invalid: 1 errors, 1 warnings\n"
@@ -47,9 +47,9 @@ def test_hostile_text_is_a_finding(runner: CliRunner, text: bytes) -> None:
 
 
 def test_control_characters_do_not_reach_the_terminal(runner: CliRunner) -> None:
-    result = runner.invoke(app, ["content", "check", "-"], input='{"type": "\\u001b[2J", "x\\u001b": 1}')
+    result = runner.invoke(app, ["content", "check", "-"], input='{"type": "text", "text": "a", "x\\u001b": 1}')
     assert "\x1b" not in result.stdout + result.stderr
-    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stdout.splitlines()) == 1
 
 
 def test_a_file_that_cannot_be_read_ends_with_2(runner: CliRunner, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ WARNED: list[tuple[Any, str, str]] = [
     ({"type": "txt", "text": "a"}, "unknown_element", "/type"),
     ({"type": "somethingNew"}, "unknown_element", "/type"),
     ({**TEXT, "colour": "red"}, "unknown_member", "/colour"),
+    ({**TEXT, "tooltop": "red"}, "unknown_member", "/tooltop"),
     ({"type": "text", "text": " "}, "empty", "/text"),
     ({"type": "vertical", "elements": []}, "empty", "/elements"),
     ({**BUTTON, "click": {"actions": [{"type": "publishText", "text": ""}]}}, "empty", "/click/actions/0/text"),
@@ -185,6 +186,15 @@ def test_fixes_are_patches_of_the_document() -> None:
     ]
     (put,) = [issue.fix.to_json() for issue in check_value({**REPLIES, "itemsPerRow": "3"}).errors if issue.fix]
     assert put == [{"op": "replace", "path": "/itemsPerRow", "value": 3}]
+
+
+def test_words_that_are_only_somewhat_alike_are_not_taken_for_each_other() -> None:
+    (issue,) = check_value({**TEXT, "title": "x"}).issues
+    assert (issue.code, issue.path, issue.fix) == ("unknown_member", "/title", None)
+
+
+def test_what_is_not_known_has_one_finding_whatever_it_holds() -> None:
+    assert found({"type": "hologram", "volume": 11, "colour": "red"}) == [("unknown_element", "/type")]
 
 
 def nested(levels: int) -> JsonValue:

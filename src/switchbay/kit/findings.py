@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from switchbay.kit.jsonreading import Locator, Spot
 from switchbay.kit.jsontext import Problem
@@ -152,6 +152,9 @@ class Draft:
 class Collector:
     """Collects the findings of one document, bounded. ``page`` is where the codes of the catalogue are explained."""
 
+    likeness: ClassVar[float] = 0.6
+    """How alike two words must be, from 0 to 1, for one to be taken for the other misspelled."""
+
     def __init__(self, catalogue: Mapping[str, Code], page: str, most: int = MAX_FINDINGS) -> None:
         self.drafts: list[Draft] = []
         self._catalogue = catalogue
@@ -186,7 +189,7 @@ class Collector:
             return None
         self._guesses += 1
         by_fold = {choice.casefold(): choice for choice in choices}
-        found = get_close_matches(word.casefold().strip(), list(by_fold), n=1)
+        found = get_close_matches(word.casefold().strip(), list(by_fold), n=1, cutoff=self.likeness)
         return by_fold[found[0]] if found else None
 
     def late_drafts(self, places: Locator) -> Sequence[Draft]:

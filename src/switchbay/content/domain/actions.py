@@ -64,7 +64,7 @@ LINK: Final = Record(
 ACTION: Final = Tagged(
     "an action",
     {"publishText": PUBLISH_TEXT, "navigate": NAVIGATE, "link": LINK},
-    Record("an action", {**_COMMON, "uri": Address()}),
+    Record("an action", {**_COMMON, "uri": Address()}, open=True),
     "unknown_action",
 )
 
@@ -102,7 +102,7 @@ METADATA: Final = Tagged(
             {"referred_visitor_message_sequences": None},
         ),
     },
-    Record("metadata", {"type": _TAG}),
+    Record("metadata", {"type": _TAG}, open=True),
     "unknown_metadata",
 )
 

@@ -199,7 +199,7 @@ ELEMENT: Final = Element(
     Tagged(
         "an element",
         {**CONTAINERS, **BASICS},
-        Record("an element", {**_ANY_ELEMENT, CHILDREN: Children(), "url": Address(), "uri": Address()}),
+        Record("an element", {**_ANY_ELEMENT, CHILDREN: Children(), "url": Address(), "uri": Address()}, open=True),
         "unknown_element",
     )
 )

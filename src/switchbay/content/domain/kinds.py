@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from switchbay.content.domain.codes import CATALOGUE, HELP_PAGE
 from switchbay.content.domain.limits import MAX_ELEMENTS
@@ -24,6 +24,8 @@ _COLOUR: Final = re.compile(
 
 class Check(Collector):
     """Collects the findings of one document, and counts its elements."""
+
+    likeness: ClassVar[float] = 0.75
 
     def __init__(self) -> None:
         super().__init__(CATALOGUE, HELP_PAGE)
@@ -252,11 +254,15 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An object. ``required`` maps each required member to the value that a remedy would put there, or None."""
+    """An object. ``required`` maps each required member to the value that a remedy would put there, or None.
+
+    ``open``: of what is not known itself, so that members that are not known are no news.
+    """
 
     what: str
     members: Mapping[str, Kind]
     required: Mapping[str, JsonValue] = field(default_factory=dict)
+    open: bool = False
 
     def read(self, check: Check, path: Path, value: JsonValue) -> None:
         """Check the object and its members; look for addresses in what is not known."""
@@ -274,7 +280,8 @@ class Record:
             if kind is not None:
                 kind.read(check, (*path, name), item)
             else:
-                self._unknown(check, (*path, name), name, value)
+                if not self.open:
+                    self._unknown(check, (*path, name), name, value)
                 look_for_links(check, (*path, name), item)
 
     def _unknown(self, check: Check, path: Path, name: str, value: Mapping[str, JsonValue]) -> None:

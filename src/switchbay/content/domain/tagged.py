@@ -38,7 +38,7 @@ class Tagged:
         record = self.records.get(tag)
         if record is None:
             meant = check.guess(tag, list(self.records))
-            message = f"{self.what} of the type {shown_text(tag)} is not known, so clients may not show it"
+            message = f"{self.what} of the type {shown_text(tag)} is not known, so clients may do nothing with it"
             if meant is not None:
                 message += f"; did you mean {meant}?"
             place = (*path, "type")

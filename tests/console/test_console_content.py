@@ -63,8 +63,10 @@ async def test_findings_are_listed_with_their_places(browser: Browser) -> None:
     assert "Would be refused: 1 errors, 1 warnings" in page.text
     listed = re.findall(r"<li>(.*?)</li>", page.answer.text, re.DOTALL)
     assert [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in listed] == [
-        "Error type: text is a number, not a string Line 2, column 10, at /text. Expected: a string. "
-        'Fix: [{"op": "replace", "path": "/text", "value": "7"}]',
+        (
+            "Error type: text is a number, not a string Line 2, column 10, at /text. Expected: a string. "
+            'Fix: [{"op": "replace", "path": "/text", "value": "7"}]'
+        ),
         "Warning unknown_member: text has no member &#34;colour&#34; Line 2, column 13, at /colour",
     ]
     assert "&#34;colour&#34;: &#34;red&#34;}</textarea>" in page.answer.text, "the text stays in the form"

@@ -11,7 +11,7 @@ LINK = {"type": "link", "uri": "https://www.example.com/"}
 BUTTON: dict[str, Any] = {"type": "button", "title": "Go", "click": {"actions": [LINK]}}
 IMAGE: dict[str, Any] = {"type": "image", "url": "https://www.example.com/a.png", "alt": "A"}
 TEXT: dict[str, Any] = {"type": "text", "text": "Hello"}
-CARD = {"type": "vertical", "elements": [IMAGE, TEXT, BUTTON]}
+CARD: dict[str, Any] = {"type": "vertical", "elements": [IMAGE, TEXT, BUTTON]}
 REPLY: dict[str, Any] = {
     "type": "button",
     "title": "Yes",

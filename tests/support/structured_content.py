@@ -87,7 +87,7 @@ DOCUMENTS: st.SearchStrategy[Any] = (
         {"type": st.just("RichContentEvent"), "content": ELEMENTS}, optional={"quickReplies": QUICK_REPLIES}
     )
 )
-_WRONG = st.sampled_from(
+_WRONG: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
         True,

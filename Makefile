@@ -1,6 +1,6 @@
 # The commands of this repository. "make demo" and "make test" are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check explore browsers lint types format audit soak bench lock clean
+.PHONY: help setup demo test check explore browsers web lint types format audit soak bench lock clean
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
@@ -20,6 +20,7 @@ test: check ## Run every check and test, on SQLite and PostgreSQL
 
 check: .venv/.ready
 	@$(MAKE) --no-print-directory lint types
+	@tools/web.sh check
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term:skip-covered $(ARGS)
 	@tools/coverage_of_changes.sh
 	@$(MAKE) --no-print-directory audit
@@ -30,6 +31,9 @@ explore: .venv/.ready ## Look for inputs that break a property, at random and fo
 browsers: .venv/.ready ## Test the pages that people see in Chromium
 	@tools/browsers.sh
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+web: ## Build the web messenger's script from its source (needs npm)
+	@tools/web.sh build
 
 lint: .venv/.ready ## Check style, format and the order of the rooms
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ from typing import Any
 import asyncpg
 from pyreqwest.client import ClientBuilder
 
-from bench import scenarios, tokens
+from bench import history, scenarios, tokens
 from bench.endpoints import NGINX
 from bench.rounds import LOAD
 from bench.stage import Stage
@@ -152,6 +152,12 @@ def _of_log(engine: str, given: argparse.Namespace) -> _Found:
             yield from scenarios.log_size(stage, given.log, given.seconds)
 
 
+def _of_history(engine: str, given: argparse.Namespace) -> _Found:
+    if given.history:
+        with Stage(engine) as stage:
+            yield from history.searching(stage, given.history)
+
+
 _MESSAGES = {
     "bare": _of_bare,
     "throughput": _of_throughput,
@@ -160,6 +166,7 @@ _MESSAGES = {
     "kill": _of_kill,
     "held": _of_held,
     "log": _of_log,
+    "history": _of_history,
 }
 
 
@@ -190,6 +197,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="the whole matrix, and a million events where it can be")
     parser.add_argument("--held", type=int, help="events held by a gate (30000; in full a million; 0: none)")
     parser.add_argument("--log", type=int, help="messages in the log, up to so many (0; in full a million)")
+    parser.add_argument("--history", type=int, help="messages to search among (100000; in full a million; 0: none)")
     parser.add_argument("--tokens", type=int, default=20_000, help="tokens of each algorithm (0: none)")
     parser.add_argument("--issuers", type=int, default=10_000, help="accounts with keys, for their memory (0: none)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
@@ -197,6 +205,7 @@ def main() -> None:
     million = 1_000_000 if given.full else 0
     given.held = given.held if given.held is not None else million or 30_000
     given.log = given.log if given.log is not None else million
+    given.history = given.history if given.history is not None else million or 100_000
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     about = {
         "date": datetime.now(UTC).date().isoformat(),

@@ -153,17 +153,24 @@ class Stage:
                 self.server.wait()
 
     def kill_server(self) -> None:
-        """Kill the server without warning."""
+        """Kill the server, both of its processes at once, without warning."""
         assert self.server is not None
+        others = psutil.Process(self.server.pid).children()
         self.server.send_signal(signal.SIGKILL)
+        for process in others:
+            process.kill()
         self.server.wait()
 
     def usage(self) -> tuple[float, float]:
-        """CPU seconds and resident megabytes of the server so far."""
+        """CPU seconds and resident megabytes of the server so far; memory that its processes share counts once."""
         assert self.server is not None
-        process = psutil.Process(self.server.pid)
-        times = process.cpu_times()
-        return times.user + times.system, process.memory_info().rss / 1e6
+        first = psutil.Process(self.server.pid)
+        cpu = memory = 0.0
+        for process in (first, *first.children()):
+            times = process.cpu_times()
+            cpu += times.user + times.system
+            memory += process.memory_full_info().pss / 1e6
+        return cpu, memory
 
     def database_cpu(self) -> float:
         """CPU seconds of PostgreSQL so far, as far as its processes are still there."""

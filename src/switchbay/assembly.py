@@ -1,6 +1,6 @@
 """Builds every room and joins them into one application. Nothing imports this but entry points."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,17 +20,27 @@ from switchbay.console import public as console
 from switchbay.content import routes as content_routes
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
+from switchbay.infra.db.turns import Turns
 from switchbay.infra.egress import Egress
+from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, Randomness, SystemClock
+from switchbay.infra.metrics import NodeMetrics
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault, load_vault
+from switchbay.infra.websocket import SocketLimits, SocketRoute
 from switchbay.kit.secret import Secret
 from switchbay.manifest import routes as manifest_routes
 from switchbay.manifest.public import Options
 from switchbay.messaging import admin as messaging_admin
+from switchbay.messaging import messenger, samples_admin
 from switchbay.messaging import routes as messaging_routes
-from switchbay.messaging import samples_admin
-from switchbay.messaging.public import Limits, Messaging
+from switchbay.messaging.files import admin as files_admin
+from switchbay.messaging.files import routes as files_routes
+from switchbay.messaging.history import admin as history_admin
+from switchbay.messaging.history import routes as history_routes
+from switchbay.messaging.public import ConsumerDoor, Files, HistoryRoom, Limits, Messaging, Routing, build_files
+from switchbay.messaging.routing import admin as routing_admin
+from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
 from switchbay.oauth.public import AuthorizationServer
 from switchbay.webhooks import admin as webhooks_admin
@@ -63,12 +73,19 @@ class Platform:
     apps: Apps
     authorization: AuthorizationServer
     messaging: Messaging
+    history: HistoryRoom
+    routing: Routing
+    files: Files
+    agents: AgentDoor
+    consumers: ConsumerDoor
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
     directory_app: ASGIApp
     """Only the directory of services, for plain http."""
     egress: Egress
+    sockets: Sequence[SocketRoute] = ()
+    """Where WebSocket connections are opened."""
     _started: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -79,7 +96,7 @@ class Platform:
         if self.settings.delivers:
             rooms.append(self.webhooks)
         if self.settings.answers:
-            rooms.append(self.messaging)
+            rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers, self.history]
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -96,17 +113,33 @@ class Platform:
         await self.db.close()
 
 
-async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault | None = None) -> Platform:
-    """Build a node as the settings say. The database must have been migrated."""
+def open_vault(settings: Settings) -> Vault:
+    """The vault with the keys that the settings name."""
+    return load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+
+
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    vault: Vault | None = None,
+    link: Link | None = None,
+    turns: Turns | None = None,
+) -> Platform:
+    """Build a node as the settings say. The database must have been migrated.
+
+    ``link`` and ``turns`` are those that it shares with the other process of its node, if it has one.
+    """
     process.tune()
     clock = clock or SystemClock()
     randomness = Randomness()
-    vault = vault or load_vault(settings.master_keys.get_secret_value(), settings.data_dir / "master.key")
+    vault = vault or open_vault(settings)
     db = await open_database(
         settings.database_address,
         connections=settings.database_connections,
         statement_seconds=settings.database_statement_seconds,
         busy_ms=int(settings.database_busy_seconds * 1000),
+        turns=turns,
     )
     egress = Egress(
         settings.egress_allow,
@@ -139,6 +172,8 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         log_seconds=settings.webhook_log_seconds,
         breaker_failures=settings.webhook_breaker_failures,
         breaker_seconds=settings.webhook_breaker_seconds,
+        link=link,
+        is_far=not settings.delivers,
     )
     apps = Apps(
         db,
@@ -153,19 +188,52 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
     server = authorization.build(authorization.Means(db, clock, randomness, vault, accounts, apps, egress, settings))
     limits = Limits(settings.message_characters, settings.body_bytes, settings.idempotency_seconds)
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits)
-    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()))
+    routing = Routing(
+        db,
+        clock,
+        randomness,
+        accounts,
+        messaging,
+        ring_seconds=settings.ring_seconds,
+        pause_seconds=settings.ring_pause_seconds,
+        grace_seconds=settings.agent_grace_seconds,
+        publish=messaging.feed.publish,
+    )
+    messaging.feed.on_items(routing.announce)
+    files = build_files(db, clock, randomness, vault, settings)
+    messaging.admit_with(files.admit)
+    agents = AgentDoor(
+        messaging,
+        routing,
+        accounts,
+        files,
+        clock,
+        randomness,
+        SocketLimits(
+            frame_bytes=settings.socket_frame_bytes,
+            queue_bytes=settings.socket_queue_bytes,
+            idle_seconds=settings.socket_idle_seconds,
+        ),
+        most_of_user=settings.sockets_per_user,
+    )
+    history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
+    consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
+    routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, webhooks)
+        management = _management(accounts, apps, server, messaging, history, routing, files, webhooks)
         routes = [
             *messaging_routes.routes(
-                messaging, server.oauth
+                messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
+            *history_routes.routes(history.history, accounts, clock),
             *apps_routes.routes(apps, accounts),
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
+            *messenger.routes(),
             *manifest_routes.routes(options),
+            *files_routes.routes(files),
             *content_routes.routes(),
             *routes,
             Mount(MANAGEMENT, web.BodyLimit(management, settings.body_bytes)),
@@ -177,15 +245,28 @@ async def build(settings: Settings, *, clock: Clock | None = None, vault: Vault 
         apps=apps,
         authorization=server,
         messaging=messaging,
+        history=history,
+        routing=routing,
+        files=files,
+        agents=agents,
+        consumers=consumers,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
         egress=egress,
+        sockets=[agents.route(), consumers.route()] if settings.answers else [],
     )
 
 
 def _management(
-    accounts: Accounts, apps: Apps, server: AuthorizationServer, messaging: Messaging, webhooks: Webhooks
+    accounts: Accounts,
+    apps: Apps,
+    server: AuthorizationServer,
+    messaging: Messaging,
+    history: HistoryRoom,
+    routing: Routing,
+    files: Files,
+    webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
     api = FastAPI(
@@ -205,6 +286,9 @@ def _management(
         health_admin.router(webhooks, accounts),
         messaging_admin.router(messaging, accounts),
         samples_admin.router(messaging, webhooks, accounts),
+        history_admin.router(history, accounts),
+        routing_admin.router(routing, accounts),
+        files_admin.router(files, accounts),
         content_routes.router(),
     ):
         api.include_router(router)

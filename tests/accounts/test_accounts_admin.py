@@ -112,6 +112,10 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "survey_app": "",
         "survey_seconds": 3_600,
         "auto_close_seconds": 0,
+        "history_days": 0,
+        "agent_capacity": 30,
+        "requeue_on_disconnect": True,
+        "web_origins": [],
         "ttr_seconds": {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},
     }
     assert await answer_of(client, "GET", "") == (200, expected)
@@ -124,6 +128,10 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "survey_app": "app",
         "survey_seconds": 60,
         "auto_close_seconds": 86_400,
+        "history_days": 30,
+        "agent_capacity": 3,
+        "requeue_on_disconnect": False,
+        "web_origins": ["https://www.example.com"],
         "name": "Renamed",
     }
     changed = {**expected, **patch}
@@ -144,6 +152,11 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         ({"survey_seconds": 0}, "account_setting_invalid"),
         ({"auto_close_seconds": -1}, "account_setting_invalid"),
         ({"auto_close_seconds": "60"}, "invalid_request"),
+        ({"history_days": -1}, "account_setting_invalid"),
+        ({"agent_capacity": 0}, "account_setting_invalid"),
+        ({"requeue_on_disconnect": 1}, "invalid_request"),
+        ({"web_origins": ["www.example.com"]}, "account_setting_invalid"),
+        ({"web_origins": "*"}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": "60"}}, "invalid_request"),
         ({"ttr_seconds": {"NORMAL": -1}}, "account_setting_invalid"),
         ({"ttr_seconds": {"NORMAL": 10**30}}, "account_setting_invalid"),

@@ -28,8 +28,8 @@ def test_each_finding_has_a_line_with_its_place(runner: CliRunner) -> None:
     assert result.stdout.splitlines() == [
         "-:3:28 error type /elements/0/text text is a number, not a string",
         (
-            '-:4:12 warning unknown_element /elements/1/type an element of the type "txt" is not known, so clients may do '
-            "nothing with it; did you mean text?"
+            '-:4:12 warning unknown_element /elements/1/type an element of the type "txt" is not known, so clients '
+            "may do nothing with it; did you mean text?"
         ),
     ]
     assert result.stderr == "invalid: 1 errors, 1 warnings\n"

@@ -110,6 +110,9 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
         *("--reveal-client-secret", "--ttr", "URGENT=120", "--no-messaging"),
         *("--webhook-breaker", "--disable-slow-webhooks"),
         *("--survey-app", "app", "--survey-seconds", "60", "--auto-close-seconds", "3600"),
+        *("--history-days", "30"),
+        *("--agent-capacity", "5", "--keep-on-disconnect"),
+        *("--web-origin", "https://www.example.com", "--web-origin", "http://localhost:8000"),
     )
     assert changed == host.json("account", "show", "4711001")
     assert (changed["name"], changed["signature_algorithm"], changed["signature_encoding"]) == (
@@ -119,8 +122,12 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
     )
     assert (changed["reveal_client_secret"], changed["messaging_enabled"]) == (True, False)
     assert (changed["webhook_breaker"], changed["disable_slow_webhooks"]) == (True, True)
+    assert changed["history_days"] == 30
     surveyed = (changed["survey_app"], changed["survey_seconds"], changed["auto_close_seconds"])
     assert surveyed == ("app", 60, 3_600)
+    assert (changed["agent_capacity"], changed["requeue_on_disconnect"]) == (5, False)
+    assert changed["web_origins"] == ["https://www.example.com", "http://localhost:8000"]
+    assert host.json("account", "set", "4711001", "--web-origin", "")["web_origins"] == []
     assert changed["ttr_seconds"] == {"URGENT": 120, "NORMAL": 3600, "PRIORITIZED": 600}
     assert [account["account_id"] for account in host.json("account", "list")] == ["4711001", "demo"]
 

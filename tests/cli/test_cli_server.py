@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pyotp
 import pytest
 from typer.testing import CliRunner, Result
@@ -438,6 +439,31 @@ def test_session_that_the_server_ended_already_is_forgotten(runner: CliRunner, a
     assert load_sessions() == []
 
 
+def test_skills_agents_and_the_queue_are_looked_after(admin: User) -> None:
+    made = admin.json("skill", "create", "Billing", "--description", "Bills")
+    skill = made["skill_id"]
+    assert admin.json("skill", "update", skill, "--name", "Invoices") == made | {"name": "Invoices"}
+    assert admin.json("skill", "list")["items"] == [made | {"name": "Invoices"}]
+    anna = admin.json("agent", "set", "anna", "--skill", skill, "--capacity", "3")
+    assert (anna["login_name"], anna["skills"], anna["capacity"]) == ("anna", [skill], 3)
+    people = admin.run("agent", "list").stdout
+    assert "OFFLINE" in people
+    assert "0 + 0 of 3" in people
+    assert "Invoices" in people
+    refused = admin.run("skill", "delete", skill, "--yes")
+    assert (refused.exit_code, "(skill_used)" in refused.stderr) == (5, True)
+    plain = admin.json("agent", "set", anna["user_id"], "--no-skills", "--capacity", "account")
+    assert (plain["skills"], plain["own_capacity"]) == ([], None)
+    assert admin.run("agent", "set", "nobody", "--capacity", "1").exit_code == 4
+    assert admin.run("agent", "set", "anna", "--capacity", "many").exit_code == 2
+    assert admin.run("agent", "set", "anna", "--skill", skill, "--no-skills").exit_code == 2
+    assert admin.run("skill", "delete", skill).exit_code == 2
+    assert admin.json("skill", "delete", skill, "--yes") == {"skill_id": skill, "deleted": True}
+    waiting = admin.json("queue")
+    assert sorted(waiting) == ["items", "next_cursor", "waiting"]
+    assert f"{len(waiting['items'])} of {waiting['waiting']}" in admin.run("queue").stderr
+
+
 def test_registration_tokens_are_made_listed_and_revoked(admin: User, bay: Bay) -> None:
     made = admin.json("registration", "token", "team A", "--uses", "2", "--days", "30")
     assert made["expires_at"] - made["created_at"] == 30 * 86_400_000
@@ -657,7 +683,46 @@ def test_wrong_client_secret_is_refused(admin: User, installed: dict[str, Any]) 
     assert (result.exit_code, "(invalid_client)" in result.stderr) == (3, True)
 
 
+def test_files_go_both_ways(admin: User, agent: User, installed: dict[str, Any], tmp_path: Path) -> None:
+    connector = {
+        "SWITCHBAY_CLIENT_ID": installed["app"]["client_id"],
+        "SWITCHBAY_CLIENT_SECRET": installed["client_secret"],
+    }
+    picture, bill = tmp_path / "picture.png", tmp_path / "bill.pdf"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n and the rest")
+    bill.write_bytes(b"%PDF-1.7 what it costs")
+    sent = admin.json("message", "send-file", str(picture), "--consumer", "kim", "--caption", "look", **connector)
+    assert sent["sequence"] == 0
+    conversation = sent["conversation"]
+    back = agent.json("message", "send-file", str(bill), "--as-agent", "--conversation", conversation)
+    assert (back["conversation"], back["sequence"]) == (conversation, 1)
+    for user, path, original, words in (
+        (agent, sent["path"], picture, ("--as-agent",)),
+        (admin, back["path"], bill, ("--consumer", "kim")),
+    ):
+        target = tmp_path / f"copy of {original.name}"
+        got = user.json("message", "get-file", path, "-o", str(target), *words, **connector)
+        assert (got, target.read_bytes()) == (
+            {"file": str(target), "size": len(original.read_bytes())},
+            original.read_bytes(),
+        )
+        again = user.run("message", "get-file", path, "-o", str(target), *words, **connector)
+        assert (again.exit_code, "(file_unwritable)" in again.stderr) == (1, True)
+    foreign = admin.run(
+        "message", "get-file", back["path"], "-o", str(tmp_path / "x"), "--consumer", "lee", **connector
+    )
+    assert (foreign.exit_code, "(error_40421)" in foreign.stderr, (tmp_path / "x").exists()) == (4, True, False)
+    absent = admin.run("message", "send-file", str(tmp_path / "none.png"), **connector)
+    assert (absent.exit_code, "(file_unreadable)" in absent.stderr) == (1, True)
+    program = tmp_path / "program.png"
+    program.write_bytes(b"MZ\x90\x00")
+    refused = admin.run("message", "send-file", str(program), **connector)
+    assert (refused.exit_code, "(file_type_unsupported)" in refused.stderr) == (1, True)
+
+
 def test_message_needs_to_know_who_speaks_and_where(admin: User) -> None:
+    assert admin.run("message", "send-file", __file__).exit_code == 2
+    assert admin.run("message", "send-file", __file__, "--as-agent").exit_code == 2
     assert admin.run("message", "send", "Hello").exit_code == 2
     assert admin.run("message", "send", "Hello", "--as-agent").exit_code == 2
 
@@ -708,6 +773,32 @@ def test_server_without_tls_starts_and_ends_gracefully(tmp_path: Path, number: s
         assert (told["directory"], told["ca_file"]) == (None, None)
         assert httpx.get(f"{told['address']}/livez", trust_env=False).status_code == 200
         assert server.end(number) == 0, server.errors
+
+
+def test_a_node_that_loses_the_process_that_sends_webhooks_stops_and_says_so(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", "--http-port", "-1", "--json", SWITCHBAY_TLS="off") as server:
+        server.line()
+        [partner] = psutil.Process(server.process.pid).children()
+        partner.kill()
+        assert server.wait() == 6
+        assert "delivery_process_lost" in server.errors
+
+
+def test_the_process_that_sends_webhooks_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", "--http-port", "-1", "--json", SWITCHBAY_TLS="off") as server:
+        server.line()
+        [partner] = psutil.Process(server.process.pid).children()
+        server.process.kill()
+        partner.wait(20)
+        assert not partner.is_running()
+
+
+def test_a_node_is_one_process_where_that_is_set(tmp_path: Path) -> None:
+    words = ("serve", "--port", "0", "--http-port", "-1", "--json")
+    with running(tmp_path, *words, SWITCHBAY_TLS="off", SWITCHBAY_DELIVERY_PROCESS="false") as server:
+        server.line()
+        assert psutil.Process(server.process.pid).children() == []
+        assert server.end() == 0, server.errors
 
 
 def test_node_that_only_sends_webhooks_answers_its_operators_and_nobody_else(tmp_path: Path) -> None:
@@ -771,3 +862,37 @@ def test_provider_without_a_secret_is_not_added(admin: User) -> None:
     result = admin.run("upstream", "add", *words)
     assert (result.exit_code, "(secret_missing)" in result.stderr) == (1, True)
     assert admin.json("upstream", "list") == []
+
+
+def test_history_is_searched_exported_and_erased(
+    admin: User, agent: User, installed: dict[str, Any], tmp_path: Path
+) -> None:
+    connector = {
+        "SWITCHBAY_CLIENT_ID": installed["app"]["client_id"],
+        "SWITCHBAY_CLIENT_SECRET": installed["client_secret"],
+    }
+    sent = admin.json("message", "send", "My parcel is lost", "--consumer", "pat", **connector)
+    deadline = time.monotonic() + 30
+    while not (found := agent.json("history", "search", "lost", "parcel")["items"]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert [one["conversation_id"] for one in found] == [sent["conversation"]]
+    assert "My parcel is lost" in agent.run("history", "search", "parcel", "is", "--phrase").stdout
+    assert agent.json("history", "search", "is", "parcel", "--phrase")["items"] == []
+    file = tmp_path / "history.jsonl"
+    assert agent.run("history", "export", "-o", str(file)).exit_code == 3
+    written = admin.json("history", "export", "-o", str(file))
+    whole = file.read_bytes()
+    assert (whole.count(b"\n"), written["file"]) == (written["lines"], str(file))
+    assert admin.run("history", "export").stdout_bytes == whole
+    file.write_bytes(whole[: whole.index(b"\n") + 40])
+    assert admin.json("history", "export", "-o", str(file), "--resume")["lines"] == written["lines"] - 1
+    assert file.read_bytes() == whole
+    refused = admin.run("history", "export", "--resume")
+    assert (refused.exit_code, "--output" in refused.stderr) == (2, True)
+    consumer = json.loads(whole.splitlines()[-1])["conversation"]["consumer_id"]
+    assert admin.run("history", "erase", consumer).exit_code == 2
+    done = admin.json("history", "erase", consumer, "--yes", "--wait")
+    assert (done["phase"], done["conversations"], done["events"]) == ("done", 1, 1)
+    assert admin.json("history", "erasure", done["id"]) == done
+    assert done["id"] in admin.run("history", "erasures").stdout
+    assert agent.json("history", "search", "parcel")["items"] == []

@@ -5,16 +5,13 @@ first two out for chat states and carry ``content``, so these two event types ar
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft4Validator, validators
 from msgspec.structs import replace
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT4
 
+from support.schemas import Check, published_schemas
 from switchbay.messaging.domain import (
     Accepted,
     AddParticipant,
@@ -40,7 +37,6 @@ ID = "7f0c6d1e-5a52-4f0e-9c0d-2b1f6f3a9e10"
 CONSUMER = "9d1f0c7be2a34c5f8a6b7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b"
 AGENT = "c0a8d6de-3b1f-5e2a-8f0b-9a4f1d2c3b4e"
 START = 1_700_000_000_000
-BASE = "https://schemas.invalid/"
 
 TEXT = {"type": "ContentEvent", "message": "How can I help? ✓", "contentType": "text/plain"}
 FILE = {
@@ -126,35 +122,10 @@ def test_an_event_is_passed_on_with_members_that_nobody_knows() -> None:
     assert list(json.loads(parse_event(event, characters=100).json)) == list(event)
 
 
-Check = Callable[[str, object], list[str]]
-
-
 @pytest.fixture(scope="session")
 def check(shared: Path) -> Check:
-    """Validates a message against one of the published schemas, as their README says."""
-    root = shared / "reference" / "schemas"
-    documents = {
-        file.relative_to(root).as_posix(): json.loads(file.read_bytes())
-        for file in root.rglob("*.json")
-        if file.parent.name != "connectorapi"
-    }
-    registry: Registry[Any] = Registry().with_resources(
-        (BASE + name, Resource.from_contents(document, default_specification=DRAFT4))
-        for name, document in documents.items()
-    )
-    checker = Draft4Validator.TYPE_CHECKER.redefine_many(
-        {
-            "any": lambda _checker, _value: True,
-            "Long": lambda checker, value: checker.is_type(value, "integer"),
-        }
-    )
-    validator = validators.extend(Draft4Validator, type_checker=checker)  # type: ignore[no-untyped-call]  # untyped upstream
-
-    def errors(name: str, message: object) -> list[str]:
-        found = validator({"$ref": BASE + name}, registry=registry).iter_errors(message)
-        return [error.message for error in found]
-
-    return errors
+    """Validates a message against one of the published schemas."""
+    return published_schemas(shared)
 
 
 @pytest.mark.parametrize("event", [TEXT, FILE, READ], ids=["text", "file", "receipt"])

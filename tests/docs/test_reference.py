@@ -90,7 +90,17 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
     hits = []
     for path in _ROOT.rglob("*"):
         relative = path.relative_to(_ROOT)
-        skipped = {".git", ".venv", ".hypothesis", "__pycache__", ".mypy_cache", ".ruff_cache", "var", ".demo"}
+        skipped = {
+            ".git",
+            ".venv",
+            ".hypothesis",
+            "__pycache__",
+            ".mypy_cache",
+            ".ruff_cache",
+            "var",
+            ".demo",
+            "node_modules",
+        }
         if (
             path.is_file()
             and not skipped & set(relative.parts)

@@ -5,11 +5,12 @@ import pytest
 
 from switchbay.infra import health, web
 from switchbay.infra.db import Database
+from switchbay.infra.metrics import NodeMetrics
 from switchbay.kit.secret import Secret
 
 
 def _client(db: Database, token: str) -> httpx.AsyncClient:
-    app = web.Application(health.routes(db, Secret(token)))
+    app = web.Application(health.routes(db, Secret(token), NodeMetrics(None)))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 

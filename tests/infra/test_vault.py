@@ -40,6 +40,13 @@ def test_a_rotated_key_still_opens_and_no_longer_seals() -> None:
         Vault([_OLD]).open(rotated.seal(Secret("x"), "c"), "c")
 
 
+def test_derived_keys_differ_by_purpose_and_by_master_key_and_are_the_same_on_every_node() -> None:
+    first, second = Vault([_NEW, _OLD]).derive_keys("files")
+    assert Vault([_OLD]).derive_keys("files") == (second,)
+    assert len({first, second, *Vault([_NEW]).derive_keys("other"), _NEW[1]}) == 4
+    assert {len(first), len(second)} == {32}
+
+
 @pytest.mark.parametrize(
     "broken", [b"", b"\x01", b"\x01\xff", b"\x02\x03old", b"\x01\x03old" + b"\x00" * 11, b"\xff" * 60]
 )

@@ -101,6 +101,7 @@ async def test_what_waits_is_queued_by_when_it_is_due(stage: Stage) -> None:
         "conversation_id": conversation,
         "skill_id": "-1",
         "suggested_pid": None,
+        "rings_at": None,
         "since": since,
         "weight": since + 3_600_000,
     }
@@ -269,4 +270,6 @@ async def test_the_migration_carries_the_conversations_of_the_version_before(bar
         ("kim", "CONSUMER", "ACTIVE", False),
         ("kim", "CONSUMER", "ACTIVE", True),
     ]
+    assigned = [row["participant_id"] for row in await rows(db, participants) if row["is_assigned"]]
+    assert assigned == ["bob"]
     await db.close()

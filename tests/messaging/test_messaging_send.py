@@ -11,16 +11,6 @@ RICH = {
     "content": {"type": "vertical", "elements": [{"type": "text", "text": "Ship it?"}]},
     "quickReplies": {"type": "quickReplies", "itemsPerRow": 2, "replies": [{"type": "button", "title": "Yes", "x": 1}]},
 }
-FILE = {
-    "type": "ContentEvent",
-    "contentType": "hosted/file",
-    "message": {
-        "caption": "me",
-        "relativePath": "/v1/x/y.png",
-        "fileType": "PNG",
-        "preview": "data:image/png;base64,AA==",
-    },
-}
 FORM = {
     "type": "ContentEvent",
     "contentType": "forms/secure-submission",
@@ -28,7 +18,7 @@ FORM = {
 }
 
 
-@pytest.mark.parametrize("event", [text("Grüße 🌍"), RICH, FILE, FORM], ids=["text", "rich", "file", "form"])
+@pytest.mark.parametrize("event", [text("Grüße 🌍"), RICH, FORM], ids=["text", "rich", "form"])
 async def test_an_event_gets_a_sequence_and_is_passed_on_as_it_was_published(
     stage: Stage, event: dict[str, Any]
 ) -> None:
@@ -182,9 +172,3 @@ async def test_the_clock_going_back_does_not_turn_timestamps_round(stage: Stage)
     stage.clock.at_ms -= 5_000
     await stage.say(conversation)
     assert stage.webhooks.changes()[-1]["serverTimestamp"] == at
-
-
-@pytest.mark.parametrize("type_", ["ms.GenerateURLForUploadFile", "ms.GenerateURLForDownloadFile"])
-async def test_files_are_refused_in_plain_words(stage: Stage, type_: str) -> None:
-    answered = await stage.send(type_, {"fileSize": 1, "fileType": "PNG", "relativePath": "/x"})
-    assert (answered.status, answered.error) == (400, 40006)

@@ -4,10 +4,12 @@ Tokens are looked up in memory (the oauth room's own tests prove how real ones a
 to the webhooks room is kept, once it is committed.
 """
 
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +25,14 @@ from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
 from switchbay.messaging.admin import router
+from switchbay.messaging.files import admin as files_admin
+from switchbay.messaging.files import routes as files_routes
+from switchbay.messaging.files.scanning import Scanner
+from switchbay.messaging.files.service import Files
+from switchbay.messaging.files.spool import Spool
+from switchbay.messaging.files.stores import ByteStore
+from switchbay.messaging.files.stores.disk import DiskStore
+from switchbay.messaging.files.transfer import Rules
 from switchbay.messaging.public import Limits, Messaging
 from switchbay.messaging.routes import routes
 from switchbay.oauth.errors import (
@@ -125,6 +135,8 @@ class Stage:
     clock: ManualClock
     accounts: Accounts
     messaging: Messaging
+    files: Files
+    folder: Path
     webhooks: Webhooks
     tokens: Tokens
     http: httpx.AsyncClient
@@ -229,21 +241,45 @@ def unknown_id() -> str:
 
 @asynccontextmanager
 async def stage_on(
-    db: Database, clock: ManualClock, randomness: Randomness, limits: Limits | None = None
+    db: Database,
+    clock: ManualClock,
+    randomness: Randomness,
+    limits: Limits | None = None,
+    *,
+    objects: ByteStore | None = None,
+    scanner: Scanner | None = None,
+    rules: Rules | None = None,
 ) -> AsyncIterator[Stage]:
-    """The room on a database, with two accounts and the users ada (admin), bob and cyd (agents) and dev (developer)."""
-    accounts = Accounts(db, clock, randomness, Vault([("test", b"\x07" * 32)]), password_hashing=cheap_passwords())
+    """The room on a database, with two accounts and the users ada (admin), bob and cyd (agents) and dev (developer).
+
+    Files lie in a folder of its own, or in ``objects``.
+    """
+    vault = Vault([("test", b"\x07" * 32)])
+    accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
     await accounts.create_account(OTHER, "Other Brand", OPERATOR)
     for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):
         await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
     webhooks, tokens = Webhooks(), Tokens()
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits or Limits())
-    management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-    management.include_router(router(messaging, accounts))
-    app = Application([*routes(messaging, tokens), Mount("/switchbay/v1", management)])
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as http:
-        yield Stage(db, clock, accounts, messaging, webhooks, tokens, http)
-    await messaging.stop()
-    await accounts.stop()
+    with tempfile.TemporaryDirectory(prefix="switchbay-files-") as name:
+        folder = Path(name)
+        objects, spool = objects or DiskStore(folder / "stored"), Spool(folder / "incoming")
+        files = Files(db, clock, randomness, vault, objects, spool, scanner=scanner, rules=rules)
+        messaging.admit_with(files.admit)
+        management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
+        management.include_router(router(messaging, accounts))
+        management.include_router(files_admin.router(files, accounts))
+        app = Application(
+            [
+                *routes(messaging, tokens, files),
+                *files_routes.routes(files),
+                Mount("/switchbay/v1", management),
+            ]
+        )
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as http:
+            yield Stage(db, clock, accounts, messaging, files, folder, webhooks, tokens, http)
+        await messaging.stop()
+        await files.stop()
+        await accounts.stop()

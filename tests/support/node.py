@@ -113,7 +113,7 @@ async def running_node(data_dir: Path, database_url: str, **given: Any) -> Async
     platform = await assembly.build(settings)
     stop = asyncio.Event()
     sites = [
-        servers.Site(platform.app, sockets, server_context(pem)),
+        servers.Site(platform.app, sockets, server_context(pem), sockets_at=platform.sockets),
         servers.Site(platform.directory_app, directory_sockets),
     ]
     await platform.start()

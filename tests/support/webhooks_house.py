@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from support.receiver import Receiver
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.egress import Egress
+from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, ManualClock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.kit.secret import Secret
@@ -56,8 +57,19 @@ class House:
     signing: Signing = field(default_factory=Signing)
     nodes: list[Webhooks] = field(default_factory=list)
 
-    def node(self, *, running: bool = True, db: Database | None = None, **limits: float) -> Webhooks:
-        """Another node. Its sweep and timers run only when called, unless the test starts them."""
+    def node(
+        self,
+        *,
+        running: bool = True,
+        db: Database | None = None,
+        link: Link | None = None,
+        is_far: bool = False,
+        **limits: float,
+    ) -> Webhooks:
+        """Another node. Its sweep and timers run only when called, unless the test starts them.
+
+        With a ``link`` it is one of the two processes of a node, the one that publishes where ``is_far`` is set.
+        """
         known = {
             "retry_seconds",
             "connect_seconds",
@@ -78,6 +90,8 @@ class House:
             most_lanes=int(limits.pop("most_lanes", 1000)),
             response_bytes=int(limits.pop("response_bytes", 4096)),
             breaker_failures=int(limits.pop("breaker_failures", 10)),
+            link=link,
+            is_far=is_far,
             **{name: limits[name] for name in known if name in limits},
         )
         if running:

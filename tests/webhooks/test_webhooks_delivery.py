@@ -416,7 +416,7 @@ async def test_a_change_on_another_node_is_known_within_two_seconds(house: House
     await house.publish(house.event("one"))
     await house.settle()
     cache = house.webhooks.dispatcher._owners
-    owners._caches.discard(cache)  # as on a node that does not see the change
+    owners._hearing.discard(cache)  # as on a node that does not see the change
     await house.configure(owner_of(house.endpoint(path="/new")))
     await house.publish(house.event("two"))
     await house.settle()

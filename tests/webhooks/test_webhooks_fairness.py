@@ -22,6 +22,6 @@ async def test_a_backlog_of_thousands_does_not_delay_another_installation_on_the
     go_on.set()
     await house.receiver.wait_for(2_001, 60)
     await house.settle()
-    # One host has half of the slots, and those two were under way by then: it is the third that is sent. Its connection is
-    # a new one, so that a few of the two thousand may arrive before it.
+    # One host has half of the slots, and those two were under way by then: it is the third that is sent. Its connection
+    # is a new one, so that a few of the two thousand may arrive before it.
     assert house.receiver.bodies.index(b"the other's") < 20

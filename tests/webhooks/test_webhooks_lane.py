@@ -16,7 +16,7 @@ def pending(position: int, size: int = 10) -> Pending:
 
 
 def lane_of(memory: Memory | None = None, expected: int = 0) -> Lane:
-    return Lane(KEY, 1, 0, expected, memory or Memory(10_000))
+    return Lane(KEY, 1, 0, expected, memory or Memory(1_000_000))
 
 
 def begun(lane: Lane) -> int:
@@ -56,12 +56,12 @@ def test_a_full_window_means_reading_on() -> None:
 
 
 def test_bodies_are_held_within_the_memorys_limit() -> None:
-    memory = Memory(100)
+    memory = Memory(2_000)
     lanes = [lane_of(memory) for _ in range(10)]
     for lane in lanes:
         for position in range(5):
             lane.add(pending(position, 30))
-    assert memory.held == 120
+    assert memory.held == 4 * (30 + 500)
     for lane in lanes:
         lane.shed()
     assert memory.held == 0
@@ -89,7 +89,7 @@ class Simulation:
     """A database that holds ``published`` positions, of which ``finished`` are done, and a lane that follows it."""
 
     def __init__(self, window: int) -> None:
-        self.memory = Memory(60)
+        self.memory = Memory(1_500)
         self.lane = lane_of(self.memory)
         self.window = window
         self.published = 0

@@ -275,7 +275,7 @@ async def test_a_node_that_has_not_heard_of_the_switching_on_does_not_park(house
     owner = app(house)
     await house.configure(replace(owner, enabled=False))
     await house.webhooks.dispatcher._owners.find(ACCOUNT, APP)
-    owner_memory._caches.discard(house.webhooks.dispatcher._owners)  # as on a node that does not see the change
+    owner_memory._hearing.discard(house.webhooks.dispatcher._owners)  # as on a node that does not see the change
     await house.configure(owner)
     await house.publish(house.event("one"))
     await house.settle()

@@ -42,6 +42,10 @@ class AccountPatch(_Strict):
     survey_app: str | None = None
     survey_seconds: Annotated[int, Field(strict=True)] | None = None
     auto_close_seconds: Annotated[int, Field(strict=True)] | None = None
+    history_days: Annotated[int, Field(strict=True)] | None = None
+    agent_capacity: Annotated[int, Field(strict=True)] | None = None
+    requeue_on_disconnect: StrictBool | None = None
+    web_origins: list[str] | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 

@@ -16,6 +16,7 @@ from switchbay.accounts.domain.people import (
 )
 from switchbay.accounts.domain.second_factor import Enrolment, SecondFactorState
 from switchbay.accounts.domain.sessions import EndedSession, EndReason, Login, SecondFactorNeeded, Session
+from switchbay.accounts.domain.throttle import network_of
 from switchbay.accounts.service import Accounts
 from switchbay.accounts.service.means import SessionEndListener
 from switchbay.accounts.service.passwords import Passwords
@@ -49,6 +50,7 @@ __all__ = [
     "actor_of",
     "base_uris",
     "hold_session",
+    "network_of",
     "operator",
     "record_audit",
     "render_account",

@@ -27,6 +27,10 @@ accounts = sa.Table(
     sa.Column("survey_app", sa.Text, nullable=False, server_default=""),
     sa.Column("survey_seconds", sa.Integer, nullable=False, server_default="3600"),
     sa.Column("auto_close_seconds", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("history_days", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("agent_capacity", sa.Integer, nullable=False, server_default="30"),
+    sa.Column("requeue_on_disconnect", sa.Boolean, nullable=False, server_default=sa.text("true")),
+    sa.Column("web_origins", sa.Text, nullable=False, server_default=""),
 )
 
 # Numbers that an account gives out: of users, of audit entries.

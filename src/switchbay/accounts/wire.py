@@ -120,6 +120,10 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "survey_app": account.survey_app,
         "survey_seconds": account.survey_seconds,
         "auto_close_seconds": account.auto_close_seconds,
+        "history_days": account.history_days,
+        "agent_capacity": account.agent_capacity,
+        "requeue_on_disconnect": account.requeue_on_disconnect,
+        "web_origins": list(account.web_origins),
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

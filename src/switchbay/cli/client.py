@@ -5,7 +5,7 @@ authorization server's (RFC 6749 §5.2) and the messaging services' (``{"kind": 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,8 @@ from switchbay.kit.jsonvalue import JsonValue
 
 TIMEOUT_SECONDS: Final = 30
 LARGEST_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_LONGEST_STREAM_DAYS = 7
+LARGEST_FILE_BYTES: Final = 128 * 1024 * 1024
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _KINDS = {kind.http_status: kind for kind in Kind}
 _FIRST_ERROR_STATUS = 400
@@ -92,6 +94,40 @@ class Client:
         except PyreqwestError as error:
             raise self._trouble(error) from error
 
+    def stream(self, path: str, *, query: list[tuple[str, str]], bearer: str) -> Iterator[bytes]:
+        """Get what may be long, a piece at a time, without an end in time. Errors are those of ``call``."""
+        request = self._client.get(self.server + path).query(query).timeout(timedelta(days=_LONGEST_STREAM_DAYS))
+        request = request.header("Authorization", f"Bearer {bearer}", is_sensitive=True)
+        try:
+            with request.build_streamed() as response:
+                if response.status >= _FIRST_REDIRECT_STATUS:
+                    _understood(response.status, _bounded(response), response.get_header("retry-after"))
+                while (part := response.body_reader.read_chunk()) is not None:
+                    yield bytes(part)
+        except PyreqwestError as error:
+            raise self._trouble(error) from error
+
+    def put_bytes(self, path: str, query: Mapping[str, str], content: bytes) -> None:
+        """Send bytes to a signed address. Errors: those of ``call``."""
+        request = self._client.request("PUT", self.server + path).query(list(query.items())).body_bytes(content)
+        try:
+            with request.build_streamed() as response:
+                _understood(response.status, _bounded(response), response.get_header("retry-after"))
+        except PyreqwestError as error:
+            raise self._trouble(error) from error
+
+    def get_bytes(self, path: str, query: Mapping[str, str]) -> bytes:
+        """What a signed address gives, up to 128 MiB. Errors: those of ``call``."""
+        request = self._client.request("GET", self.server + path).query(list(query.items()))
+        try:
+            with request.build_streamed() as response:
+                content = _bounded(response, LARGEST_FILE_BYTES)
+                if response.status >= _FIRST_REDIRECT_STATUS:
+                    _understood(response.status, content, response.get_header("retry-after"))
+                return content
+        except PyreqwestError as error:
+            raise self._trouble(error) from error
+
     def _trouble(self, error: PyreqwestError) -> AppError:
         causes = [
             str(cause.get("message", ""))
@@ -150,17 +186,15 @@ def _ca_file_unreadable(ca_file: Path | None) -> AppError:
     return AppError(Kind.INVALID, "ca_file_unreadable", f"{ca_file} is not a file of PEM certificates.")
 
 
-def _bounded(response: SyncResponse) -> bytes:
+def _bounded(response: SyncResponse, most: int = LARGEST_ANSWER_BYTES) -> bytes:
     parts: list[bytes] = []
     size = 0
     while (part := response.body_reader.read_chunk()) is not None:
         parts.append(bytes(part))
         size += len(parts[-1])
-        if size > LARGEST_ANSWER_BYTES:
+        if size > most:
             raise AppError(
-                Kind.INTERNAL,
-                "server_answer_malformed",
-                f"The server's answer is larger than {LARGEST_ANSWER_BYTES} bytes.",
+                Kind.INTERNAL, "server_answer_malformed", f"The server's answer is larger than {most} bytes."
             )
     return b"".join(parts)
 

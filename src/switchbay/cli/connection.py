@@ -80,6 +80,12 @@ class Connection:
             bearer=self.bearer,
         )
 
+    def stream(self, path: str, query: list[tuple[str, str]]) -> Iterator[bytes]:
+        """Get what may be long from the management API of the account, a piece at a time."""
+        return self.client.stream(
+            f"/switchbay/v1/accounts/{segment(self.account)}{path}", query=query, bearer=self.bearer
+        )
+
 
 def open_client(server: str | None, ca_file: Path | None) -> Client:
     """A client for the chosen server, trusting the chosen authority."""

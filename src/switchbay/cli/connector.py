@@ -87,6 +87,22 @@ class Connector:
             raise _malformed("no sequence")
         return sequence
 
+    def upload(self, content: bytes, file_type: str) -> str:
+        """Upload a file; return the path to send it by."""
+        wanted: dict[str, JsonValue] = {"fileSize": len(content), "fileType": file_type}
+        path, query = self._address("ms.GenerateURLForUploadFile", wanted)
+        self.client.put_bytes(path, query, content)
+        return path
+
+    def download(self, relative_path: str) -> bytes:
+        """The bytes of a file of the consumer's conversations."""
+        return self.client.get_bytes(*self._address("ms.GenerateURLForDownloadFile", {"relativePath": relative_path}))
+
+    def _address(self, kind: str, body: dict[str, JsonValue]) -> tuple[str, dict[str, str]]:
+        return read_address(
+            mapping(self._post("/send", _request("1", kind, body))).get("body"), "relativePath", "queryParams"
+        )
+
     def close(self, conversation: str) -> None:
         """Close the conversation."""
         field: dict[str, JsonValue] = {"field": "ConversationStateField", "conversationState": "CLOSE"}
@@ -107,6 +123,21 @@ class Connector:
 def text_event(text: str) -> dict[str, JsonValue]:
     """A plain text as an event."""
     return {"type": "ContentEvent", "contentType": "text/plain", "message": text}
+
+
+def file_event(relative_path: str, file_type: str, caption: str) -> dict[str, JsonValue]:
+    """An uploaded file as an event."""
+    message: dict[str, JsonValue] = {"caption": caption, "relativePath": relative_path, "fileType": file_type}
+    return {"type": "ContentEvent", "contentType": "hosted/file", "message": message}
+
+
+def read_address(body: JsonValue, path_member: str, query_member: str) -> tuple[str, dict[str, str]]:
+    """Path and query parameters of a signed address."""
+    address = mapping(body)
+    path = address.get(path_member)
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise _malformed("no path of a file")
+    return path, {name: str(value) for name, value in mapping(address.get(query_member)).items()}
 
 
 def _request(number: str, kind: str, body: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -40,12 +40,16 @@ COMMANDS = {
     "consents": Entry("consents", "See, give and withdraw what users have allowed applications."),
     "keys": Entry("keys", "See and replace the keys that sign an account's tokens."),
     "oauth": Entry("oauth", "See and change what the authorization server of an account allows."),
+    "skill": Entry("routing", "Look after the skills of an account."),
+    "agent": Entry("routing", "See what agents do, and set what they are given."),
+    "queue": Entry("routing", "Show the conversations that wait for an agent, the next one first."),
     "deliveries": Entry("deliveries", "See what became of webhooks."),
     "replays": Entry("replays", "See and cancel replays, which send many events again."),
     "operational": Entry(
         "operational", "Be told by webhook when endpoints of applications fail, recover or are disabled."
     ),
     "message": Entry("message", "Send messages, as a connector or as an agent."),
+    "history": Entry("history", "Find messages, export conversations, erase what is kept of a consumer."),
     "listen": Entry("listen", "Receive webhooks over https, check their signatures and show them."),
 }
 

@@ -16,6 +16,7 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from switchbay.infra.websocket import SocketConnection, SocketRoute
 from switchbay.kit.errors import AppError, Kind
 
 T = TypeVar("T")
@@ -77,7 +78,8 @@ def _listen(family: int, address: tuple[Any, ...]) -> socket.socket:
 class Site:
     """One application on its sockets. ``trusted_proxies`` are the peers whose X-Forwarded-For is believed.
 
-    A request must arrive within ``request_seconds``, body included.
+    A request must arrive within ``request_seconds``, body included. ``sockets_at`` are the paths at which WebSocket
+    connections are opened.
     """
 
     app: ASGIApp
@@ -85,6 +87,7 @@ class Site:
     tls: ssl.SSLContext | None = None
     trusted_proxies: Sequence[str] = ()
     request_seconds: float = _REQUEST_SECONDS
+    sockets_at: Sequence[SocketRoute] = ()
 
 
 class _JoiningTransport(asyncio.Transport):
@@ -99,6 +102,11 @@ class _JoiningTransport(asyncio.Transport):
         self._transport = transport
         self._loop = loop
         self._held: bytes | bytearray | memoryview | None = None
+
+    def unwrapped(self) -> asyncio.Transport:
+        """The connection itself, for whoever joins what it writes in its own way."""
+        self._flush()
+        return self._transport
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hold the data, or write it with what is held."""
@@ -179,6 +187,14 @@ class _Protocol(HttpToolsProtocol):
         self._has_request()
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """The connection becomes a socket: no request is awaited on it any more."""
+        self._has_request()
+        self._unset_keepalive_if_required()
+        if isinstance(self.transport, _JoiningTransport):
+            self.transport = self.transport.unwrapped()
+        super().handle_websocket_upgrade()
+
     def _await_request(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(self.request_seconds, self.transport.abort)
@@ -202,6 +218,7 @@ def _server(site: Site, grace_seconds: int) -> _Server:
     config = uvicorn.Config(
         site.app,
         loop="none",
+        ws=type("_Socket", (SocketConnection,), {"routes": tuple(site.sockets_at)}) if site.sockets_at else "none",
         http=type("_Connection", (_Protocol,), {"request_seconds": site.request_seconds}),
         lifespan="off",
         log_config=None,

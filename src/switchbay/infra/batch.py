@@ -7,7 +7,7 @@ one, and what arrives while it is under way makes up the next. Each caller gets 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from switchbay.infra.db.errors import DatabaseUnavailable, UniqueViolation
 from switchbay.kit.errors import AppError, Kind
@@ -100,7 +100,7 @@ class Batcher(Generic[Item, Result]):
                 self._batches.add(task)
                 task.add_done_callback(self._finished)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: "asyncio.Task[Any]") -> None:
         self._batches.discard(task)
         if self._queue:
             self._start()
@@ -143,5 +143,12 @@ class Batcher(Generic[Item, Result]):
             for one in batch:
                 one.fail(error)
             return
+        self._next_before_callers()
         for one, result in zip(batch, results, strict=True):
             one.settle(result)
+
+    def _next_before_callers(self) -> None:
+        """Begin the next batch before those of this one go on: else the database idles while they are answered."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._finished(task)

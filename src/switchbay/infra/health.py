@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from switchbay.infra.db import Database, Tx
+from switchbay.infra.metrics import NodeMetrics
 from switchbay.infra.web import json_response
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
@@ -20,7 +21,7 @@ from switchbay.kit.secret import Secret
 _ONE: sa.Select[tuple[int]] = sa.select(sa.literal(1))
 
 
-def routes(db: Database, metrics_token: Secret) -> list[BaseRoute]:
+def routes(db: Database, metrics_token: Secret, node: NodeMetrics) -> list[BaseRoute]:
     """The operators' routes."""
 
     async def live(_request: Request) -> Response:
@@ -39,7 +40,7 @@ def routes(db: Database, metrics_token: Secret) -> list[BaseRoute]:
             raise AppError(
                 Kind.UNAUTHENTICATED, "metrics_token_wrong", "Metrics need the bearer token of the settings."
             )
-        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+        return Response(await node.render(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
     found: list[BaseRoute] = [Route("/livez", live), Route("/readyz", healthy), Route("/healthz", healthy)]
     if metrics_token.reveal():

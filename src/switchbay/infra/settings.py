@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         min_length=1,
         description="What this node does: api (answers HTTP), dispatcher (sends webhooks), all.",
     )
+    delivery_process: bool = Field(
+        default=True, description="Whether a node of both roles sends webhooks from a second process of its own."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8443, ge=0, le=65535, description="Port of all services.")
     http_port: int = Field(
@@ -85,6 +88,12 @@ class Settings(BaseSettings):
 
     token_seconds: int = Field(default=3_600, ge=60, description="Lifetime of application tokens.")
     consumer_token_seconds: int = Field(default=31_536_000, ge=60, description="Lifetime of consumer tokens.")
+    visitor_token_seconds: int = Field(
+        default=604_800, ge=60, description="Lifetime of the web messenger's tokens; one that is used is renewed."
+    )
+    visitor_sign_ups: int = Field(
+        default=60, ge=1, description="Most tokens that the web messengers of one network get from a node in a minute."
+    )
     query_credentials: bool = Field(
         default=True, description="Accept client_id and client_secret in the query, as old clients send."
     )
@@ -166,6 +175,74 @@ class Settings(BaseSettings):
         default=86_400, ge=60, description="How long an answer to an Idempotency-Key is kept."
     )
 
+    socket_frame_bytes: int = Field(
+        default=1_048_576, ge=1_024, le=16_777_216, description="Largest message over a WebSocket connection."
+    )
+    socket_queue_bytes: int = Field(
+        default=4_194_304,
+        ge=65_536,
+        description="What may wait for a WebSocket peer that does not read.",
+    )
+    socket_idle_seconds: float = Field(
+        default=150, ge=65, description="How long a WebSocket connection may be silent, pings included."
+    )
+    sockets_per_user: int = Field(default=50, ge=1, description="Most WebSocket connections of one user on a node.")
+
+    ring_seconds: float = Field(
+        default=72, ge=1, le=3_600, description="How long a conversation rings at an agent before it rings at another."
+    )
+    ring_pause_seconds: float = Field(
+        default=30,
+        ge=1,
+        le=3_600,
+        description="How long a conversation does not ring again at an agent who did not take it.",
+    )
+    agent_grace_seconds: float = Field(
+        default=30, ge=1, le=3_600, description="How long an agent who lost the connection is waited for."
+    )
+
+    file_bytes: int = Field(
+        default=3_145_728, ge=1, le=104_857_600, description="Largest file that is taken into a conversation."
+    )
+    file_types: Words = Field(
+        default=("JPEG", "PNG", "GIF", "TXT", "PDF"), min_length=1, description="Types of files that are taken."
+    )
+    file_upload_seconds: int = Field(default=60, ge=5, le=3_600, description="How long an upload address is valid.")
+    file_download_seconds: int = Field(default=60, ge=5, le=86_400, description="How long a download address is valid.")
+    file_unsent_seconds: int = Field(
+        default=604_800, ge=3_600, description="How long a file is kept that was uploaded and never sent."
+    )
+    file_dir: Path | None = Field(
+        default=None, description="Folder of uploaded files, and of uploads under way; none: files in data_dir."
+    )
+    file_s3_bucket: str = Field(
+        default="", description="Bucket of an S3-compatible store for files; empty: they are stored in file_dir."
+    )
+    file_s3_endpoint: str = Field(default="", description="Address of the S3 server, https://host:port; empty: AWS.")
+    file_s3_region: str = Field(default="us-east-1", description="Region of the bucket.")
+    file_s3_key: str = Field(
+        default="", description="Access key id; empty: the credentials of the environment, as AWS's tools find them."
+    )
+    file_s3_secret: SecretStr = Field(default=SecretStr(""), description="Secret access key.")
+    file_s3_prefix: str = Field(default="", description="What the names of objects begin with.")
+    file_s3_path_style: bool = Field(
+        default=True, description="Name the bucket in the path, not in the host; some servers know only one of them."
+    )
+    file_s3_ca_file: Path | None = Field(
+        default=None, description="PEM certificates to trust besides the system's, for the S3 server."
+    )
+    file_scan_clamd: str = Field(
+        default="", description="ClamAV's daemon that every upload is shown to: unix:/path or host:port; empty: none."
+    )
+    file_scan_command: str = Field(
+        default="",
+        description="Command that every upload is shown to, with {file} or on standard input; 0 clean, 1 infected.",
+    )
+    file_scan_seconds: float = Field(default=20, gt=0, le=300, description="Longest time a scan may take.")
+    file_scan_required: bool = Field(
+        default=True, description="Refuse uploads while the scanner gives no answer; false: take them unseen."
+    )
+
     logo_policy: Literal["warn", "enforce"] = Field(
         default="warn", description="Whether a bad logo only warns or refuses."
     )
@@ -177,7 +254,9 @@ class Settings(BaseSettings):
         default=False, description="Warn about scopes that hide an app in the Connector App Hub."
     )
 
-    @field_validator("roles", "trusted_proxies", "tls_hosts", "egress_allow", "manifest_scopes", mode="before")
+    @field_validator(
+        "roles", "trusted_proxies", "tls_hosts", "egress_allow", "manifest_scopes", "file_types", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word for word in value.replace(",", " ").split() if word) if isinstance(value, str) else value
@@ -204,6 +283,16 @@ class Settings(BaseSettings):
     def delivers(self) -> bool:
         """Whether this node sends webhooks."""
         return "dispatcher" in self.roles or "all" in self.roles
+
+    @property
+    def has_two_processes(self) -> bool:
+        """Whether this node answers in one process and delivers in another."""
+        return self.answers and self.delivers and self.delivery_process
+
+    def as_role(self, role: NodeRole) -> "Settings":
+        """The settings of one of a node's two processes, which share the connections that the node may have."""
+        half = max(1, self.database_connections // 2)
+        return self.model_copy(update={"roles": (role,), "database_connections": half})
 
     @property
     def database_address(self) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
@@ -31,6 +33,7 @@ class Vault:
             raise AppError(Kind.INTERNAL, "master_key_missing", "There is no master key to seal secrets with.")
         self._sealing_id = keys[0][0]
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
+        self._keys = tuple(key for _, key in keys)
 
     def seal(self, plain: Secret | bytes, context: str) -> bytes:
         """Encrypt ``plain`` for the place that ``context`` names."""
@@ -57,6 +60,13 @@ class Vault:
     def open(self, sealed: bytes, context: str) -> Secret:
         """Decrypt a text secret."""
         return Secret(self.open_bytes(sealed, context).decode())
+
+    def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys of 32 bytes for one purpose, alike on every node: HKDF-SHA256 (RFC 5869) of each master key.
+
+        The first one signs; what any of them has signed is good, so that master keys can be rotated.
+        """
+        return tuple(HKDF(SHA256(), _KEY_BYTES, salt=None, info=purpose.encode()).derive(key) for key in self._keys)
 
 
 def parse_keys(text: str) -> list[tuple[str, bytes]]:

@@ -5,8 +5,6 @@ that they have joined, as their assigned agent; what they publish reaches the co
 consumer does.
 """
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -14,7 +12,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from switchbay.accounts.public import Accounts, Principal, Role, require
 from switchbay.infra.web import json_response, read_body
-from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.commit import Outcome
 from switchbay.messaging.domain import (
     AddParticipant,
@@ -29,14 +26,13 @@ from switchbay.messaging.domain import (
 from switchbay.messaging.domain import Role as ParticipantRole
 from switchbay.messaging.service import Messaging
 from switchbay.messaging.wire import agents
+from switchbay.messaging.wire.cursors import read_cursor, write_cursor
 from switchbay.messaging.wire.events import AGENT_STATUSES, parse_event
-from switchbay.messaging.wire.ids import is_conversation_id
 from switchbay.messaging.wire.keys import parse_key
 
 MOST_PER_PAGE: Final = 200
 MANAGERS: Final = (Role.ADMIN, Role.AGENT_MANAGER)
 """Roles that may see, join, take over and close any conversation."""
-_DIGITS: Final = 18
 Admission: TypeAlias = Callable[[Request, str], Awaitable[Principal]]
 _EVENT_BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -72,8 +68,8 @@ def _add_reading(api: APIRouter, service: Messaging) -> None:
         limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE)] = 50,
     ) -> Response:
         """List conversations, the newest first; ``next_cursor`` leads to the next page."""
-        found = await service.list_conversations(account, state=state, before=_read_cursor(cursor), most=limit)
-        following = _write_cursor(found[-1].started_at, found[-1].conversation_id) if len(found) == limit else None
+        found = await service.list_conversations(account, state=state, before=read_cursor(cursor), most=limit)
+        following = write_cursor(found[-1].started_at, found[-1].conversation_id) if len(found) == limit else None
         return json_response(agents.Page([agents.render_conversation(one) for one in found], following))
 
     @api.get("/{conversation}")
@@ -164,20 +160,3 @@ def _published(outcome: Outcome) -> Response:
 
 def _caller(principal: Principal) -> AgentCaller:
     return AgentCaller(principal.user_pid, may_manage=not principal.roles.isdisjoint(MANAGERS))
-
-
-def _write_cursor(started_at: int, conversation_id: str) -> str:
-    return base64.urlsafe_b64encode(f"{started_at}.{conversation_id}".encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        started_at, _, conversation_id = text.partition(".")
-        if started_at.isdigit() and len(started_at) <= _DIGITS and is_conversation_id(conversation_id):
-            return int(started_at), conversation_id
-    except (binascii.Error, UnicodeError, ValueError):
-        pass
-    raise AppError(Kind.INVALID, "cursor_invalid", "The cursor is not one that this server gave out.")

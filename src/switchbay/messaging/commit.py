@@ -5,10 +5,10 @@ refused request leaves no trace and does not disturb its neighbours. The webhook
 accepted are stored in the same transaction.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import structs
 
@@ -35,7 +35,9 @@ from switchbay.messaging.domain import (
 )
 from switchbay.messaging.domain.decide import opened
 from switchbay.messaging.domain.profiles import merged
-from switchbay.messaging.errors import idempotency_key_reused, profile_too_large, refusal
+from switchbay.messaging.errors import idempotency_key_reused, profile_too_large, refusal, ring_refusal
+from switchbay.messaging.routing.domain.answers import RingRefusal, answered
+from switchbay.messaging.routing.domain.rings import Ring
 from switchbay.messaging.wire.notifications import (
     CONVERSATION_CHANGE,
     conversation_notification,
@@ -47,8 +49,21 @@ from switchbay.webhooks.public import Notification
 
 PublishNotifications: TypeAlias = Callable[[Tx, Sequence[Notification]], Awaitable[None]]
 Announce: TypeAlias = Callable[[Sequence["Happening"]], None]
+RecordHappenings: TypeAlias = Callable[[Tx, Sequence["Happening"]], Awaitable[None]]
 PROFILE_BYTES: Final = 65_536
 _NOTHING: Final[Mapping[str, JsonValue]] = {}
+
+
+class Rings(Protocol):
+    """What a batch needs of routing: the rings that its requests answer, and those that end with what it changes."""
+
+    async def lock(self, tx: Tx, keys: Collection[store.Key]) -> dict[store.Key, Ring]:
+        """Lock rings, by account and id, and read them."""
+        ...
+
+    async def follow(self, tx: Tx, ended: Sequence[Ring], overtaken: Collection[store.Key], now: int) -> None:
+        """Store how rings have ended, and cancel those of the conversations that wait no more as they did."""
+        ...
 
 
 class Outcome(Record, frozen=True):
@@ -69,11 +84,18 @@ class Happening(Record, frozen=True):
 
 
 async def run_batch(
-    tx: Tx, commands: Sequence[Command], now: int, publish: PublishNotifications, announce: Announce | None = None
+    tx: Tx,
+    commands: Sequence[Command],
+    now: int,
+    publish: PublishNotifications,
+    announce: Announce | None = None,
+    rings: Rings | None = None,
+    record: RecordHappenings | None = None,
 ) -> list[Outcome | AppError]:
     """Do all commands, each completely or not at all; return one outcome or error for each. ``now`` in milliseconds.
 
-    ``announce`` is called with what has happened, in order, once it is durable.
+    ``record`` stores within the transaction what has happened, ``announce`` is called with it, in order, once it is
+    durable.
     """
     known = await store.lock_consumers(
         tx,
@@ -95,11 +117,17 @@ async def run_batch(
     outcomes = await store.find_outcomes(
         tx, {(command.account_id, command.key.key_hash) for command in commands if command.key is not None}
     )
-    ledger = _Ledger(now, known, found, outcomes)
+    answered_rings = {(command.account_id, command.ring.ring_id) for command in commands if command.ring is not None}
+    rung = await rings.lock(tx, answered_rings) if rings is not None and answered_rings else {}
+    ledger = _Ledger(now, known, found, outcomes, rung)
     results = [ledger.take(command) for command in commands]
     await ledger.store(tx)
+    if rings is not None and (ledger.ended_rings or ledger.overtaken):
+        await rings.follow(tx, ledger.ended_rings, ledger.overtaken, now)
     if ledger.notifications:
         await publish(tx, ledger.notifications)
+    if record is not None and ledger.happenings:
+        await record(tx, ledger.happenings)
     if announce is not None and ledger.happenings:
         tx.on_commit(partial(announce, ledger.happenings))
     return results
@@ -121,6 +149,7 @@ class _Ledger:
         consumers: dict[store.Key, Consumer],
         conversations: dict[store.Key, Conversation],
         outcomes: dict[store.Key, tuple[str, StoredOutcome]],
+        rings: dict[store.Key, Ring],
     ) -> None:
         self._now = now
         self._consumers = consumers
@@ -130,12 +159,16 @@ class _Ledger:
         self._known_conversations = frozenset(conversations)
         self._touched_conversations: set[store.Key] = set()
         self._outcomes = outcomes
+        self._rings = rings
         self._outcome_rows: list[dict[str, Value]] = []
         self._event_rows: list[dict[str, Value]] = []
         self._move_rows: list[dict[str, Value]] = []
+        self._said: dict[tuple[str, str, str], tuple[int, int]] = {}
         self._before: dict[store.Key, Conversation | None] = {}
         self.notifications: list[Notification] = []
         self.happenings: list[Happening] = []
+        self.ended_rings: list[Ring] = []
+        self.overtaken: list[store.Key] = []
 
     def take(self, command: Command) -> Outcome | AppError:
         """Do one command, or say why not."""
@@ -156,8 +189,17 @@ class _Ledger:
         return Outcome(outcome.conversation_id, outcome.sequences, is_replayed=True)
 
     def _do(self, command: Command) -> Outcome:
+        ring = self._ring_after(command)
         consumer = self._consumer_after(command)
-        accepted = self._conversation_after(command)
+        try:
+            accepted = self._conversation_after(command)
+        except AppError as error:
+            if ring is None:
+                raise
+            raise ring_refusal(RingRefusal.ENDED) from error  # what it offered is gone
+        if ring is not None:
+            self._rings[ring.account_id, ring.ring_id] = ring
+            self.ended_rings.append(ring)
         if consumer is not None:
             key = (consumer.account_id, consumer.consumer_id)
             if consumer != self._consumers.get(key):
@@ -171,6 +213,15 @@ class _Ledger:
             self._outcomes[command.account_id, command.key.key_hash] = (command.key.body_hash, stored)
             self._outcome_rows.append(store.outcome_row(command.account_id, command.key, stored, self._now))
         return outcome
+
+    def _ring_after(self, command: Command) -> Ring | None:
+        if command.ring is None:
+            return None
+        known = self._rings.get((command.account_id, command.ring.ring_id))
+        ring = answered(known, command.conversation_id, command.ring, self._now)
+        if isinstance(ring, RingRefusal):
+            raise ring_refusal(ring)
+        return ring
 
     def _consumer_after(self, command: Command) -> Consumer | None:
         consumer_id = _consumer_of(command)
@@ -228,6 +279,9 @@ class _Ledger:
         else:
             if emitted.sequence is not None:
                 self._event_rows.append(store.event_row(account_id, conversation_id, emitted))
+                if emitted.event.is_content:
+                    said = (account_id, conversation_id, emitted.dialog_id)
+                    self._said[said] = (self._said.get(said, (emitted.sequence,))[0], emitted.sequence)
             if emitted.audience is not Audience.ALL:
                 return
             name, body = event_key(emitted.event.kind), event_notification(conversation_id, emitted)
@@ -255,5 +309,11 @@ class _Ledger:
             await store.follow_participants(tx, changes)
             await store.follow_queue(tx, changes)
             await store.insert_moves(tx, self._move_rows)
+            self.overtaken = [
+                (after.account_id, after.conversation_id)
+                for before, after in changes
+                if store.waits_no_more_so(before, after)
+            ]
         await store.insert_events(tx, self._event_rows)
+        await store.insert_due(tx, self._said, self._now)
         await store.insert_outcomes(tx, self._outcome_rows)

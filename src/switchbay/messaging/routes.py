@@ -16,6 +16,7 @@ from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.commit import Outcome
 from switchbay.messaging.domain import Command, ConsumerCaller, IdempotencyKey, Publish
 from switchbay.messaging.errors import parameter_missing
+from switchbay.messaging.files.service import Files
 from switchbay.messaging.service import Messaging
 from switchbay.messaging.wire import answers, keys, requests
 from switchbay.oauth.public import AppToken, ConsumerToken
@@ -37,9 +38,9 @@ class Tokens(Protocol):
         ...
 
 
-def routes(service: Messaging, tokens: Tokens) -> list[BaseRoute]:
+def routes(service: Messaging, tokens: Tokens, files: Files) -> list[BaseRoute]:
     """The two calls of the Send API."""
-    api = _SendApi(service, tokens)
+    api = _SendApi(service, tokens, files)
     return [
         ExpressRoute(_BASE + "/send", _in_their_shape(api.send)),
         ExpressRoute(_BASE, _in_their_shape(api.open)),
@@ -57,9 +58,10 @@ def _in_their_shape(endpoint: Callable[[Call], Awaitable[JsonAnswer]]) -> Serve:
 
 
 class _SendApi:
-    def __init__(self, service: Messaging, tokens: Tokens) -> None:
+    def __init__(self, service: Messaging, tokens: Tokens, files: Files) -> None:
         self._service = service
         self._tokens = tokens
+        self._files = files
 
     async def _caller(self, call: Call, account_id: str) -> ConsumerCaller:
         headers = call.headers
@@ -77,12 +79,14 @@ class _SendApi:
         caller = await self._caller(call, account_id)
         body = await call.body(self._service.limits.body_bytes)
         parsed = requests.parse_one(body)
+        if isinstance(parsed, requests.UploadRequest | requests.DownloadRequest):
+            return _answer(answers.Answer(parsed.id, "OK", await self._address(account_id, caller, parsed)))
         command, answer = self._to_command(account_id, caller, parsed, call, body)
         outcome = await self._service.submit(command)
         return _answer(answers.Answer(parsed.id, "OK", answer(outcome)), outcome)
 
     def _to_command(
-        self, account_id: str, caller: ConsumerCaller, parsed: requests.Request, call: Call, body: bytes
+        self, account_id: str, caller: ConsumerCaller, parsed: requests.Said, call: Call, body: bytes
     ) -> tuple[Command, Callable[[Outcome], answers.AnswerBody]]:
         key = _key(call, account_id, caller, "send", body)
         match parsed:
@@ -102,10 +106,17 @@ class _SendApi:
                     "request_type_unknown",
                     "cm.ConsumerRequestConversation belongs into a batch: POST …/messaging/consumer/conversation.",
                 )
-            case requests.UploadRequest() | requests.DownloadRequest():
-                raise AppError(
-                    Kind.INVALID, "file_transfer_unavailable", "This server does not store files for conversations."
-                )
+
+    async def _address(
+        self, account_id: str, caller: ConsumerCaller, parsed: requests.UploadRequest | requests.DownloadRequest
+    ) -> answers.Address:
+        if isinstance(parsed, requests.UploadRequest):
+            size, kind = requests.announced_file(parsed.body)
+            address = await self._files.generate_upload_url(account_id, caller, None, size, kind)
+        else:
+            path = requests.wanted_file(parsed.body)
+            address = await self._files.generate_download_url(account_id, caller, path)
+        return answers.Address(address.relative_path, address.query)
 
     def _to_publish(self, parsed: requests.PublishRequest, call: Call) -> tuple[str, Publish]:
         properties = requests.parse_client_properties(call.headers.get("client-properties"))
@@ -144,8 +155,8 @@ def _key(call: Call, account_id: str, caller: ConsumerCaller, route: str, body: 
     return keys.parse_key(call.headers.get("idempotency-key"), scope=scope, route=route, body=body)
 
 
-def _answer(body: answers.Answer | list[answers.Answer], outcome: Outcome) -> JsonAnswer:
-    return JsonAnswer(json_bytes(body), _REPLAYED if outcome.is_replayed else ())
+def _answer(body: answers.Answer | list[answers.Answer], outcome: Outcome | None = None) -> JsonAnswer:
+    return JsonAnswer(json_bytes(body), _REPLAYED if outcome is not None and outcome.is_replayed else ())
 
 
 def _sequence(outcome: Outcome) -> answers.AnswerBody:

@@ -1,11 +1,11 @@
 """Use cases of the messaging room: requests in, one durable batch, outcomes out."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 from msgspec import structs
@@ -16,7 +16,7 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError
 from switchbay.messaging import store, workers
-from switchbay.messaging.commit import Announce, Happening, Outcome, run_batch
+from switchbay.messaging.commit import Announce, Happening, Outcome, Rings, run_batch
 from switchbay.messaging.domain import (
     CloseDialog,
     Command,
@@ -28,6 +28,7 @@ from switchbay.messaging.domain import (
 )
 from switchbay.messaging.domain.state import OpenOrClose
 from switchbay.messaging.errors import messaging_disabled, refusal
+from switchbay.messaging.feed.feed import Feed
 from switchbay.messaging.samples import Sample, render_sample
 from switchbay.messaging.wire.ids import is_conversation_id
 from switchbay.webhooks.public import Notification
@@ -37,6 +38,9 @@ _BATCHES_IN_FLIGHT: Final = 2  # on PostgreSQL: one waits for the disk while the
 _WAITING: Final = 2_000
 _TIDY_SECONDS: Final = 30.0
 _log = structlog.get_logger("messaging")
+
+
+Admit: TypeAlias = Callable[[Command], Awaitable[Command]]
 
 
 class Publisher(Protocol):
@@ -89,15 +93,22 @@ class Messaging:
             waiting=_WAITING,
         )
         self._listeners: list[Announce] = []
+        self.feed = Feed(db, clock, randomness.uuid())
+        """What happens on all nodes; ``listen`` tells of this one."""
+        self._listeners.append(self.feed.heard)
+        self._rings: Rings | None = None
+        self._admissions: list[Admit] = []
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin the background work."""
+        await self.feed.start()
         self._tidying = asyncio.create_task(self._tidy_until_stopped(), name="messaging-tidy")
 
     async def stop(self) -> None:
         """Finish the requests that are under way and end the background work."""
         await self._batcher.close()
+        await self.feed.stop()
         if self._tidying is not None:
             self._tidying.cancel()
             with suppress(asyncio.CancelledError):
@@ -141,6 +152,8 @@ class Messaging:
             raise refusal(Reason.CONVERSATION_UNKNOWN)
         if any(isinstance(step, CloseDialog) for step in command.steps):
             command = await self._with_survey(command)
+        for admit in self._admissions:
+            command = await admit(command)
         return await self._batcher.submit(command)
 
     async def _with_survey(self, command: Command) -> Command:
@@ -159,8 +172,24 @@ class Messaging:
 
     async def _run(self, commands: Sequence[Command]) -> Sequence[Outcome | AppError]:
         now = self._clock.now_ms()
-        work = partial(run_batch, commands=commands, now=now, publish=self._webhooks.publish, announce=self._announce)
+        work = partial(
+            run_batch,
+            commands=commands,
+            now=now,
+            publish=self._webhooks.publish,
+            announce=self._announce,
+            rings=self._rings,
+            record=self.feed.record,
+        )
         return await self._db.write(work)
+
+    def use_rings(self, rings: Rings) -> None:
+        """Have commands answer rings, and rings end with what they offered. Routing calls it, before the start."""
+        self._rings = rings
+
+    def admit_with(self, admit: Admit) -> None:
+        """Have every command pass through ``admit`` before it is done: it may refuse it, or return another one."""
+        self._admissions.append(admit)
 
     def listen(self, listener: Announce) -> None:
         """Have ``listener`` called on the event loop with what has happened on this node, once it is durable."""
@@ -198,6 +227,26 @@ class Messaging:
     ) -> list[Conversation]:
         """The newest conversations that began ``before`` this start time and id."""
         return await self._db.read(lambda tx: store.list_conversations(tx, account_id, state, before, most))
+
+    async def list_open_conversations(self, account_id: str, *, most: int) -> list[Conversation]:
+        """The newest conversations of an account with an open dialog."""
+        return await self._db.read(lambda tx: store.list_open_of(tx, account_id, most))
+
+    async def list_conversations_of(
+        self, account_id: str, participant_id: str, *, is_open: bool | None = None, most: int
+    ) -> list[Conversation]:
+        """The newest conversations that somebody takes part in; ``is_open``: only those with an open dialog."""
+        return await self._db.read(
+            lambda tx: store.list_conversations_of(tx, account_id, participant_id, is_open=is_open, most=most)
+        )
+
+    async def read_events(
+        self, account_id: str, conversation_id: str, dialog_id: str, since: int, most: int
+    ) -> list[StoredEvent]:
+        """The events of a dialog whose sequence is at least ``since``, in order; none of what there is not."""
+        return await self._db.read(
+            lambda tx: store.list_events(tx, account_id, conversation_id, dialog_id, since, most)
+        )
 
     async def list_events(
         self, account_id: str, conversation_id: str, dialog_id: str | None, *, since: int, most: int

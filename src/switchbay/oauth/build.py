@@ -27,6 +27,7 @@ from switchbay.oauth.routes import keys as keys_routes
 from switchbay.oauth.routes import metadata as metadata_routes
 from switchbay.oauth.routes import registration as registration_routes
 from switchbay.oauth.routes import tokens as token_routes
+from switchbay.oauth.routes import visitors as visitor_routes
 from switchbay.oauth.routes.interaction import Interaction
 from switchbay.oauth.routes.logout import LogoutPages
 from switchbay.oauth.routes.upstream import UpstreamPages
@@ -50,6 +51,7 @@ from switchbay.oauth.service.upstream import UpstreamLogins
 from switchbay.oauth.service.upstream_provider import Providers
 from switchbay.oauth.service.upstream_settings import UpstreamSettings
 from switchbay.oauth.service.user_tokens import UserTokens
+from switchbay.oauth.service.visitors import Visitors
 from switchbay.oauth.sign_in import SignIn
 from switchbay.oauth.transactions import Transactions
 from switchbay.oauth.workers import Purging
@@ -74,6 +76,7 @@ class AuthorizationServer:
     """The services of the room, the routes of the wire and the routers of the management API."""
 
     oauth: OAuth
+    visitors: Visitors
     keys: KeyRing
     policies: Policies
     routes: list[BaseRoute]
@@ -132,6 +135,15 @@ def build(means: Means) -> AuthorizationServer:
         token_seconds=settings.token_seconds,
         consumer_token_seconds=settings.consumer_token_seconds,
     )
+    visitors = Visitors(
+        keys,
+        means.clock,
+        means.randomness,
+        means.accounts,
+        oauth,
+        token_seconds=min(settings.visitor_token_seconds, settings.consumer_token_seconds),
+        per_minute=settings.visitor_sign_ups,
+    )
     minter = Minter(
         means.db,
         means.randomness,
@@ -188,6 +200,7 @@ def build(means: Means) -> AuthorizationServer:
         # The router tries them in order: what is asked for most comes first.
         *token_routes.routes(tokens, inquiries, user_tokens, refusals, query_credentials=settings.query_credentials),
         *app_tokens.routes(oauth, refusals, query_credentials=settings.query_credentials),
+        *visitor_routes.routes(visitors),
         *authorize_routes.routes(authorize, browser, transactions, means.clock),
         *metadata_routes.routes(
             means.accounts, policies, origin=origin, scopes={consumer_identity.SCOPE, *settings.manifest_scopes}
@@ -213,6 +226,7 @@ def build(means: Means) -> AuthorizationServer:
 
     return AuthorizationServer(
         oauth,
+        visitors,
         keys,
         policies,
         routes,

@@ -151,3 +151,21 @@ def upstream_limit(most: int) -> AppError:
 def upstream_link_unknown() -> AppError:
     """The user has never logged in at this provider."""
     return AppError(Kind.NOT_FOUND, "upstream_link_unknown", "This user is not known at this provider.")
+
+
+def web_messaging_off() -> AppError:
+    """The account names no web origin."""
+    return AppError(Kind.FORBIDDEN, "web_messaging_off", "Consumers do not come by themselves to this account.")
+
+
+def origin_not_allowed() -> AppError:
+    """A page of an origin that the account does not name."""
+    return AppError(
+        Kind.FORBIDDEN, "origin_not_allowed", "Pages of this origin may not use the web messenger of the account."
+    )
+
+
+def sign_up_throttled(seconds: int) -> AppError:
+    """Too many tokens for one network; ``seconds`` is how long to wait."""
+    message = "Too many sign-ups from this network. Wait before the next one."
+    return AppError(Kind.TOO_MANY, "sign_up_throttled", message, {"retry_after": seconds}, retry_after=seconds)

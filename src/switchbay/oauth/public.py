@@ -12,6 +12,7 @@ from switchbay.oauth.pages import Pages
 from switchbay.oauth.pages.words import read_languages
 from switchbay.oauth.service import OAuth
 from switchbay.oauth.service.backchannel import end_what_was_issued
+from switchbay.oauth.service.visitors import Visitor, Visitors
 from switchbay.oauth.sign_in import SignIn
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "OAuth",
     "Pages",
     "SignIn",
+    "Visitor",
+    "Visitors",
     "build",
     "end_what_was_issued",
     "read_languages",

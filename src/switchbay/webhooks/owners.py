@@ -8,6 +8,7 @@ enabled again; what is pending when it is removed is cancelled in that same tran
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
@@ -37,7 +38,20 @@ _CACHE_SECONDS = 2.0
 _CACHE_SIZE = 2_000
 
 _headers_decoder = msgspec.json.Decoder(list[tuple[str, str]])
-_caches: "weakref.WeakSet[OwnerCache]" = weakref.WeakSet()
+_hearing: "weakref.WeakSet[HearsChanges]" = weakref.WeakSet()
+
+
+class HearsChanges(Protocol):
+    """Who remembers owners, here or in another process of this node."""
+
+    def drop(self, account_id: str, owner_id: str, /) -> None:
+        """Forget what is known of an owner."""
+        ...
+
+
+def hear_changes(listener: HearsChanges) -> None:
+    """Tell ``listener`` of every owner that is changed in this process, as long as it lives."""
+    _hearing.add(listener)
 
 
 async def set_owner(tx: Tx, vault: Vault, owner: Owner, now: int) -> None:
@@ -62,8 +76,8 @@ def owner_changed(account_id: str, owner_id: str) -> Callable[[], None]:
     """What is to be done when a change of an owner has been committed: what this node remembers of it goes."""
 
     def drop() -> None:
-        for cache in tuple(_caches):
-            cache.drop(account_id, owner_id)
+        for listener in tuple(_hearing):
+            listener.drop(account_id, owner_id)
 
     return drop
 
@@ -239,7 +253,7 @@ class OwnerCache:
         self._recent: RecentCache[tuple[str, str], SendOwner] = RecentCache(
             self._read, clock, seconds=_CACHE_SECONDS, most=_CACHE_SIZE
         )
-        _caches.add(self)
+        hear_changes(self)
 
     def known(self, account_id: str, owner_id: str) -> SendOwner | None:
         """The owner, if it is remembered."""

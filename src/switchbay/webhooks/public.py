@@ -6,6 +6,7 @@ from switchbay.webhooks.errors import event_not_subscribed
 from switchbay.webhooks.owners import Health, find_health, remove_owner, set_owner
 from switchbay.webhooks.service import Webhooks
 from switchbay.webhooks.store.listing import AttemptDetail, DeliveryDetail, DeliveryFilter, DeliverySummary
+from switchbay.webhooks.store.rewriting import rewrite_bodies
 from switchbay.webhooks.wire import render_summary as render_delivery
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "find_health",
     "remove_owner",
     "render_delivery",
+    "rewrite_bodies",
     "set_owner",
 ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from switchbay.accounts.public import Actor, record_audit
 from switchbay.infra.db import Database, DatabaseUnavailable, Tx
 from switchbay.infra.egress import Egress
+from switchbay.infra.link import Link
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.webhooks import errors
@@ -17,6 +18,7 @@ from switchbay.webhooks.health_report import EndpointCare
 from switchbay.webhooks.health_watch import HealthWatch
 from switchbay.webhooks.operational import Operational
 from switchbay.webhooks.owners import OwnerCache
+from switchbay.webhooks.partner import FarDispatcher, NearDispatcher, Taker
 from switchbay.webhooks.replaying import Replays
 from switchbay.webhooks.retaining import Retaining
 from switchbay.webhooks.signing import SigningKeys
@@ -61,7 +63,10 @@ class Webhooks:
         log_seconds: float = _LOG_SECONDS,
         breaker_failures: int = 10,
         breaker_seconds: float = 30.0,
+        link: Link | None = None,
+        is_far: bool = False,
     ) -> None:
+        """``link`` leads to the node's other process; ``is_far`` says that the dispatcher runs there and not here."""
         self._db = db
         self._clock = clock
         self._randomness = randomness
@@ -84,16 +89,22 @@ class Webhooks:
         self.operational = Operational(db, clock, randomness, vault, self.publish)
         self.care = EndpointCare(db, clock)
         self.watch = HealthWatch(db, clock, self._node, accounts, self.operational.announce)
+        remembered = OwnerCache(db, vault, clock)
         self.dispatcher = Dispatcher(
             db,
             clock,
             self._node,
-            OwnerCache(db, vault, clock),
+            remembered,
             Sender(clock, egress, accounts, self.signing_keys, self.client_certificates, self._pace),
             self._pace,
             observer=self.watch,
             announce=self.operational.announce,
         )
+        self._far = FarDispatcher(link) if link is not None and is_far else None
+        self._near = (
+            NearDispatcher(link, self.dispatcher, remembered, clock) if link is not None and not is_far else None
+        )
+        self._taker: Taker = self._far or self.dispatcher
         self.replays = Replays(db, clock, randomness, self._append)
         self.retaining = Retaining(db, clock, log_seconds)
         self._background = (
@@ -149,7 +160,7 @@ class Webhooks:
     async def _append(self, tx: Tx, wanted: Sequence[Notification]) -> list[Pending]:
         """Put deliveries at the ends of their lanes."""
         now = self._clock.now_ms()
-        accepting = self.dispatcher.is_accepting
+        accepting = self._taker.is_accepting
         by_lane: dict[LaneKey, list[Notification]] = {}
         for each in wanted:
             by_lane.setdefault((each.account_id, each.owner_id, each.lane), []).append(each)
@@ -177,10 +188,15 @@ class Webhooks:
                 handoffs.append(Handoff(key, lane.fence, lane.claimed_from, lane.wake_at, tuple(pending)))
         await deliveries.insert(tx, rows)
         if any(lane.wake_at <= now for lane in published.values()):  # nobody works on it: this node does not deliver
-            tx.on_commit(lambda: self._db.notify(LANES_ARE_DUE))
+            tx.on_commit(self._tell_due)
         if handoffs:
-            tx.on_commit(lambda: self.dispatcher.accept(handoffs))
+            tx.on_commit(lambda: self._taker.accept(handoffs))
         return made
+
+    def _tell_due(self) -> None:
+        self._db.notify(LANES_ARE_DUE)
+        if self._far is not None:
+            self._far.sweep_soon()
 
     async def _told(self, tx: Tx, notifications: Sequence[Notification]) -> list[Notification]:
         owner_ids: dict[str, dict[str, None]] = {}

@@ -1,10 +1,11 @@
 """An account (a brand, a site) and the settings that its administrators may change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from switchbay.accounts import errors
 from switchbay.accounts.domain.names import checked_name
+from switchbay.accounts.domain.origins import allows, checked_origins
 from switchbay.kit.signatures import SignatureAlgorithm, SignatureEncoding, StandardWebhooks
 
 TTR_NAMES = ("URGENT", "NORMAL", "PRIORITIZED")
@@ -14,7 +15,9 @@ _LONGEST_APP = 64
 _SPANS: Mapping[str, tuple[int, int]] = {
     "survey_seconds": (1, 30 * 24 * 3_600),
     "auto_close_seconds": (0, 365 * 24 * 3_600),
+    "history_days": (0, 36_500),
 }
+_MOST_CONVERSATIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,12 @@ class Account:
 
     ``survey_app`` is the application that asks consumers after a conversation, empty for no survey; a survey that has
     not ended after ``survey_seconds`` is closed. A conversation in which nobody has said anything for
-    ``auto_close_seconds`` is closed, 0: never.
+    ``auto_close_seconds`` is closed, 0: never. Conversations that are over are erased after
+    ``history_days``, 0: never.
+
+    ``agent_capacity`` is how many conversations an agent is given at once who has no number of their own;
+    ``requeue_on_disconnect`` says whether the conversations of an agent who went away are given to others.
+    ``web_origins`` are the origins whose pages may use the web messenger; without any there is none.
     """
 
     account_id: str
@@ -46,6 +54,14 @@ class Account:
     survey_app: str = ""
     survey_seconds: int = 3_600
     auto_close_seconds: int = 0
+    history_days: int = 0
+    agent_capacity: int = 30
+    requeue_on_disconnect: bool = True
+    web_origins: tuple[str, ...] = ()
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether a page of this origin may use the web messenger."""
+        return allows(self.web_origins, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,10 @@ class AccountChange:
     survey_app: str | None = None
     survey_seconds: int | None = None
     auto_close_seconds: int | None = None
+    history_days: int | None = None
+    agent_capacity: int | None = None
+    requeue_on_disconnect: bool | None = None
+    web_origins: Sequence[str] | None = None
 
 
 def changed(before: Account, change: AccountChange) -> Account:
@@ -73,11 +93,15 @@ def changed(before: Account, change: AccountChange) -> Account:
         given["name"] = checked_name("account name", change.name)
     if change.ttr_seconds is not None:
         given["ttr_seconds"] = merged_ttr(before.ttr_seconds, change.ttr_seconds)
+    if change.web_origins is not None:
+        given["web_origins"] = checked_origins(change.web_origins)
     if change.survey_app is not None and len(change.survey_app) > _LONGEST_APP:
         raise errors.account_setting_invalid("survey_app", f"it must have at most {_LONGEST_APP} characters.")
     for name, (least, most) in _SPANS.items():
         if name in given and not least <= given[name] <= most:
-            raise errors.account_setting_invalid(name, f"it must be {least} to {most} seconds.")
+            raise errors.account_setting_invalid(name, f"it must be {least} to {most} {name.rpartition('_')[2]}.")
+    if not 1 <= given.get("agent_capacity", 1) <= _MOST_CONVERSATIONS:
+        raise errors.account_setting_invalid("agent_capacity", f"it must be 1 to {_MOST_CONVERSATIONS}.")
     return replace(before, **given)
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -250,6 +251,11 @@ class Logins(UseCases):
         if live is None:
             raise errors.session_invalid()
         return live.principal
+
+    async def live_sessions(self, account_id: str, session_ids: Collection[str]) -> set[str]:
+        """Those of the sessions, at most 500, that are not over."""
+        now = self._means.clock.now_ms()
+        return await self._means.db.read(lambda tx: store.find_live_ids(tx, account_id, session_ids, now))
 
     async def refresh(self, account_id: str, authorization: str | None, csrf: Secret) -> int:
         """Start the session's lifetime anew and return when it ends now; the bearer stays the same.

@@ -1,8 +1,9 @@
 """Users of an account: created and changed by its administrators, or by an operator on the host."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 
 from switchbay.accounts import errors
 from switchbay.accounts.domain.names import checked_name, login_key, new_password
@@ -34,6 +35,7 @@ from switchbay.kit.secret import Secret
 _FIRST_USER_ID = 1_000_001
 _SESSION_ID = re.compile(r"ses_[0-9a-z]{26}", re.ASCII)
 MOST_USERS_PER_PAGE = 500
+_PIDS_AT_ONCE = 200
 MOST_SESSIONS_LISTED = 500
 _FRESH_SECONDS = 2.0
 _MOST_CACHED = 10_000
@@ -114,6 +116,17 @@ class UserBook(UseCases):
         if not is_account_id(account_id) or not is_user_id(user_id):
             return None
         return await self._recent_users.find((account_id, int(user_id)))
+
+    async def find_users_by_pid(self, account_id: str, pids: Collection[str]) -> list[User]:
+        """The users with these UUIDs; those that there are not are left out."""
+        found: list[User] = []
+        wanted = sorted(set(pids))
+        if not is_account_id(account_id):
+            return found
+        for start in range(0, len(wanted), _PIDS_AT_ONCE):
+            some = wanted[start : start + _PIDS_AT_ONCE]
+            found += await self._means.db.read(partial(store.find_by_pids, account_id=account_id, pids=some))
+        return found
 
     async def find_user_by_login(self, account_id: str, login_name: str) -> User | None:
         """Read the user with this login name, in whatever case it is written."""

@@ -48,6 +48,10 @@ def _account(row: Row) -> Account:
         survey_app=row["survey_app"],
         survey_seconds=row["survey_seconds"],
         auto_close_seconds=row["auto_close_seconds"],
+        history_days=row["history_days"],
+        agent_capacity=row["agent_capacity"],
+        requeue_on_disconnect=bool(row["requeue_on_disconnect"]),
+        web_origins=tuple(row["web_origins"].split()),
     )
 
 
@@ -67,6 +71,10 @@ def _settings(account: Account) -> dict[str, Value]:
         "survey_app": account.survey_app,
         "survey_seconds": account.survey_seconds,
         "auto_close_seconds": account.auto_close_seconds,
+        "history_days": account.history_days,
+        "agent_capacity": account.agent_capacity,
+        "requeue_on_disconnect": account.requeue_on_disconnect,
+        "web_origins": " ".join(account.web_origins),
     }
 
 

@@ -1,6 +1,9 @@
 """SQL of login sessions. Functions take a transaction and never commit."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,6 +13,7 @@ from switchbay.accounts.store.users import roles_from
 from switchbay.accounts.tables import sessions, users
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
+from switchbay.infra.db.lists import any_of, places
 
 _ACCOUNT = sessions.c.account_id == sa.bindparam("account_id", required=True)
 _TOKEN = sessions.c.token_hash == sa.bindparam("token_hash", required=True)
@@ -108,6 +112,22 @@ async def find_live(tx: Tx, account_id: str, token_hash: str, now: int) -> LiveS
         amr=tuple(row["amr"].split()),
     )
     return LiveSession(principal, row["csrf_hash"])
+
+
+@lru_cache(maxsize=16)
+def _live_ids(many: int) -> sa.Select[Any]:
+    return (
+        sa.select(sessions.c.session_id)
+        .join(users, sa.and_(users.c.account_id == sessions.c.account_id, users.c.user_id == sessions.c.user_id))
+        .where(_ACCOUNT, sessions.c.session_id.in_(any_of("s", many)), sessions.c.expires_at > _NOW, users.c.enabled)
+    )
+
+
+async def find_live_ids(tx: Tx, account_id: str, session_ids: Collection[str], now: int) -> set[str]:
+    """Those of the sessions that are not over and whose user is enabled."""
+    many, params = places("s", set(session_ids))
+    rows = await tx.fetch(_live_ids(many), {"account_id": account_id, "now": now, **params})
+    return {row[0] for row in rows}
 
 
 async def hold_session(tx: Tx, account_id: str, session_id: str, now: int) -> bool:

@@ -1,6 +1,9 @@
 """SQL of users. Functions take a transaction and never commit."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,6 +11,7 @@ from switchbay.accounts.domain.people import Role, User, role_names
 from switchbay.accounts.tables import users
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
+from switchbay.infra.db.lists import any_of, places
 
 _ACCOUNT = users.c.account_id == sa.bindparam("account_id", required=True)
 _BY_ID = sa.select(users).where(_ACCOUNT, users.c.user_id == sa.bindparam("user_id", required=True))
@@ -76,6 +80,19 @@ async def list_users(tx: Tx, account_id: str, after: int, most: int) -> list[Use
     """Read users with ids above ``after``, in their order."""
     rows = await tx.fetch(_PAGE, {"account_id": account_id, "after": after, "most": most})
     return [_user(row) for row in rows]
+
+
+async def find_by_pids(tx: Tx, account_id: str, pids: Collection[str]) -> list[User]:
+    """Read the users with these UUIDs."""
+    many, params = places("p", set(pids))
+    return [_user(row) for row in await tx.fetch(_by_pids(many), {"account_id": account_id, **params})]
+
+
+@lru_cache(maxsize=16)
+def _by_pids(many: int) -> sa.Select[Any]:
+    return sa.select(users).where(
+        users.c.account_id == sa.bindparam("account_id", required=True), users.c.user_pid.in_(any_of("p", many))
+    )
 
 
 async def has_other_admin(tx: Tx, account_id: str, user_id: int) -> bool:

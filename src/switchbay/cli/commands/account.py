@@ -138,6 +138,28 @@ def change(
         int | None,
         typer.Option(metavar="SECONDS", help="Silence after which a conversation is closed; 0: never."),
     ] = None,
+    history_days: Annotated[
+        int | None,
+        typer.Option(metavar="DAYS", help="How long conversations that are over are kept; 0: for ever."),
+    ] = None,
+    web_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin whose pages may use the web messenger, * for any; repeatable. An empty one: none.",
+        ),
+    ] = None,
+    agent_capacity: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", help="Conversations that an agent gets at once who has no number of their own."),
+    ] = None,
+    requeue_on_disconnect: Annotated[
+        bool | None,
+        typer.Option(
+            "--requeue-on-disconnect/--keep-on-disconnect",
+            help="Whether the conversations of an agent who went away are given to others.",
+        ),
+    ] = None,
     ttr: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=SECONDS", help="Response target of URGENT, NORMAL or PRIORITIZED; repeatable."),
@@ -152,6 +174,7 @@ def change(
     Examples:
       switchbay account set 4711001 --signature-algorithm sha256 --signature-encoding hex
       switchbay account set 4711001 --standard-webhooks v1
+      switchbay account set 4711001 --web-origin https://www.example.com
       switchbay account set 4711001 --ttr URGENT=120 --ttr NORMAL=1200
     """
     settings = load_settings(data_dir=data_dir, database_url=database_url)
@@ -167,6 +190,10 @@ def change(
         survey_app=survey_app,
         survey_seconds=survey_seconds,
         auto_close_seconds=auto_close_seconds,
+        history_days=history_days,
+        agent_capacity=agent_capacity,
+        requeue_on_disconnect=requeue_on_disconnect,
+        web_origins=[origin for origin in web_origin if origin] if web_origin else None,
         ttr_seconds=_targets(ttr),
     )
 
@@ -206,6 +233,10 @@ def _show(account: Account, as_json: bool) -> None:
             ("messaging", "on" if account.messaging_enabled else "off"),
             ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
+            ("history", f"{account.history_days} days" if account.history_days else "kept for ever"),
+            ("agent capacity", account.agent_capacity),
+            ("agent disconnects", "back to the queue" if account.requeue_on_disconnect else "conversations stay"),
+            ("web messenger", ", ".join(account.web_origins) or "off"),
             ("targets", ", ".join(f"{name} {seconds} s" for name, seconds in account.ttr_seconds.items())),
         ]
     )

@@ -1,26 +1,23 @@
 """The commands ``message …``: speak for a consumer through the Send API, or as an agent through the agents' door."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from switchbay.cli.client import segment
-from switchbay.cli.connection import (
-    AccountOption,
-    CaFileOption,
-    ServerOption,
-    UserOption,
-    chosen_account,
-    connected,
-    open_client,
+from switchbay.cli.commands import message_files
+from switchbay.cli.commands.message_options import (
+    AsAgentFlag,
+    ClientIdOption,
+    ConsumerOption,
+    ConversationOption,
+    sign_in,
 )
-from switchbay.cli.connector import Connector, text_event
-from switchbay.cli.output import JsonFlag, is_interactive, mapping, print_fields, print_json
-from switchbay.kit.errors import AppError, Kind
+from switchbay.cli.connection import AccountOption, CaFileOption, ServerOption, UserOption, connected
+from switchbay.cli.connector import text_event
+from switchbay.cli.output import JsonFlag, mapping, print_fields, print_json
 from switchbay.kit.jsonvalue import JsonValue
-from switchbay.kit.secret import Secret
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -32,22 +29,21 @@ def message_group() -> None:
     \b
     Examples:
       switchbay message send "Hello" --client-id 3f0c… --consumer kim
+      switchbay message send-file picture.png --client-id 3f0c… --consumer kim
     """
+
+
+app.command("send-file")(message_files.send_file)
+app.command("get-file")(message_files.get_file)
 
 
 @app.command("send")
 def send(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say.")],
-    conversation: Annotated[
-        str | None, typer.Option(help="Conversation to speak in; without it a consumer opens a new one.")
-    ] = None,
-    as_agent: Annotated[bool, typer.Option("--as-agent", help="Speak as the logged-in user.")] = False,
-    consumer: Annotated[
-        str, typer.Option(metavar="ID", help="Who the consumer is, in the connector's own words.")
-    ] = "switchbay-cli",
-    client_id: Annotated[
-        str | None, typer.Option(envvar="SWITCHBAY_CLIENT_ID", help="The connector's client id.")
-    ] = None,
+    conversation: ConversationOption = None,
+    as_agent: AsAgentFlag = False,
+    consumer: ConsumerOption = "switchbay-cli",
+    client_id: ClientIdOption = None,
     close: Annotated[bool, typer.Option("--close", help="Close the conversation afterwards.")] = False,
     server: ServerOption = None,
     account: AccountOption = None,
@@ -71,10 +67,7 @@ def send(
             raise typer.BadParameter("An agent needs --conversation.")
         answer = _as_agent(server, account, user, ca_file, conversation, text, close=close)
     else:
-        if client_id is None:
-            raise typer.BadParameter("A connector needs --client-id (or SWITCHBAY_CLIENT_ID).")
-        client = open_client(server, ca_file)
-        connector = Connector.sign_in(client, chosen_account(account, server), client_id, _client_secret(), consumer)
+        connector = sign_in(server, account, ca_file, client_id, consumer)
         if conversation is None:
             conversation, sequence = connector.open(text)
         else:
@@ -105,14 +98,3 @@ def _as_agent(
         if close:
             connection.call("POST", f"{path}/close")
     return {"conversation": conversation, "sequence": published.get("sequence")}
-
-
-def _client_secret() -> Secret:
-    configured = os.environ.get("SWITCHBAY_CLIENT_SECRET")
-    if configured:
-        return Secret(configured)
-    if not is_interactive():
-        raise AppError(
-            Kind.UNAUTHENTICATED, "client_secret_missing", "Give the client secret in SWITCHBAY_CLIENT_SECRET."
-        )
-    return Secret(typer.prompt("Client secret", hide_input=True, err=True))

@@ -23,6 +23,7 @@ from switchbay.kit.errors import AppError, Kind
 
 _RENEWAL_SECONDS = 6 * 3600
 _GRACE_SECONDS = 10
+_LAST_WRITES_SECONDS = 5
 _log = structlog.get_logger("serve")
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -91,22 +92,37 @@ def serve(
         migrate_database(settings)
     tls = _tls_context(settings)
 
-    async def run() -> None:
-        from switchbay import assembly  # noqa: PLC0415 - loads every room, which the other commands do not need
+    from switchbay import assembly  # noqa: PLC0415 - loads every room, which the other commands do not need
+    from switchbay.cli.partner import start_partner  # noqa: PLC0415 - as above
 
-        platform = await assembly.build(settings)
+    partner = start_partner(settings, [*sockets, *directory_sockets]) if settings.has_two_processes else None
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        if partner is None:
+            platform = await assembly.build(settings)
+        else:
+            platform = await assembly.build(
+                settings.as_role("api"), vault=partner.vault, link=partner.link, turns=partner.turns
+            )
+            await partner.open(on_loss=stop.set)
         try:
             await platform.start()
-            sites = [servers.Site(platform.app, sockets, tls, settings.trusted_proxies)]
+            sites = [servers.Site(platform.app, sockets, tls, settings.trusted_proxies, sockets_at=platform.sockets)]
             if directory_sockets:
                 sites.append(servers.Site(platform.directory_app, directory_sockets, None, settings.trusted_proxies))
-            stop = asyncio.Event()
             async with _renewing(tls, settings):
                 with servers.stop_on_signals(stop):
                     _greet(settings, as_json=json_output)
                     await servers.serve_until(sites, stop, _GRACE_SECONDS)
         finally:
+            if partner is not None:
+                await partner.end(_GRACE_SECONDS + _LAST_WRITES_SECONDS)
             await platform.stop()
+        if partner is not None and partner.is_lost:
+            raise AppError(
+                Kind.UNAVAILABLE, "delivery_process_lost", "The process that sends webhooks ended by itself."
+            )
 
     servers.run_async(run())
 

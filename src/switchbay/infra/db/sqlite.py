@@ -19,6 +19,7 @@ from switchbay.infra.db import bulk
 from switchbay.infra.db.compiled import render
 from switchbay.infra.db.door import Params, Row, Statement, Value, Work
 from switchbay.infra.db.errors import DatabaseUnavailable, UniqueViolation
+from switchbay.infra.db.turns import Turns
 
 T = TypeVar("T")
 _READERS = 2
@@ -175,8 +176,9 @@ class SqliteDatabase:
 
     engine: Literal["sqlite"] = "sqlite"
 
-    def __init__(self, path: Path, *, busy_ms: int = 5_000) -> None:
+    def __init__(self, path: Path, *, busy_ms: int = 5_000, turns: Turns | None = None) -> None:
         self._path = path
+        self._turns = turns
         self._busy_ms = busy_ms
         try:
             self._connection = _connect(path, busy_ms)
@@ -263,21 +265,32 @@ class SqliteDatabase:
             first = self._jobs.get()
             if first is None:
                 return
-            jobs = [first]
-            last = False
-            while len(jobs) < _MOST_JOBS_A_COMMIT:
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    last = True
-                    break
-                jobs.append(job)
-            self._commit_together(jobs)
+            has_turn = self._turns is None or self._turns.take(self._busy_ms / 1000)
+            try:
+                jobs, is_last = self._join(first)
+                if has_turn:
+                    self._commit_together(jobs)
+                else:
+                    _fail(jobs, DatabaseUnavailable("SQLITE_BUSY"))
+            finally:
+                if has_turn and self._turns is not None:
+                    self._turns.give()
             _report(jobs)
-            if last:
+            if is_last:
                 return
+
+    def _join(self, first: _Job) -> tuple[list[_Job], bool]:
+        """What is written together: a job and those that wait by now; and whether nothing comes after them."""
+        jobs = [first]
+        while len(jobs) < _MOST_JOBS_A_COMMIT:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, True
+            jobs.append(job)
+        return jobs, False
 
     def _commit_together(self, jobs: Sequence[_Job]) -> None:
         connection = self._connection
@@ -292,10 +305,7 @@ class SqliteDatabase:
         except (sqlite3.Error, DatabaseUnavailable) as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            lost = _translate(error) if isinstance(error, sqlite3.Error) else error
-            for job in jobs:
-                job.error = job.error or lost
-                job.callbacks = []
+            _fail(jobs, _translate(error) if isinstance(error, sqlite3.Error) else error)
 
     def _run_in_savepoint(self, job: _Job) -> None:
         self._connection.execute("SAVEPOINT work")
@@ -315,6 +325,12 @@ class SqliteDatabase:
                 raise DatabaseUnavailable(str(error)) from error
             return False
         return True
+
+
+def _fail(jobs: Sequence[_Job], error: Exception) -> None:
+    for job in jobs:
+        job.error = job.error or error
+        job.callbacks = []
 
 
 def _report(jobs: Sequence[_Job]) -> None:

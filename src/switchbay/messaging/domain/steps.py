@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.kit.record import Record
 from switchbay.messaging.domain.state import Csat, Delay, Role
+from switchbay.messaging.routing.domain.rings import RingAnswer
 
 
 class EventKind(StrEnum):
@@ -237,7 +238,7 @@ class Command(Record, frozen=True):
     """One request, all or nothing: merge a profile, open a conversation for ``consumer``, take steps in it.
 
     ``conversation_id`` is the new conversation's id when ``open`` is given, and empty when the request is only about
-    the profile.
+    the profile. ``ring`` is a ring of the conversation that ends with the steps: both happen, or neither.
     """
 
     account_id: str
@@ -247,3 +248,4 @@ class Command(Record, frozen=True):
     open: Open | None = None
     profile: Mapping[str, JsonValue] | None = None
     key: IdempotencyKey | None = None
+    ring: RingAnswer | None = None

@@ -36,11 +36,12 @@ async def lock_consumers(tx: Tx, keys: Collection[Key]) -> dict[Key, Consumer]:
     accounts, account_params = places("a", {account_id for account_id, _ in keys})
     ids, id_params = places("i", {consumer_id for _, consumer_id in keys})
     rows = await tx.fetch(_lock_consumers(accounts, ids), {**account_params, **id_params})
-    found = [_consumer(row) for row in rows]
+    found = [consumer_from(row) for row in rows]
     return {(one.account_id, one.consumer_id): one for one in found}
 
 
-def _consumer(row: Row) -> Consumer:
+def consumer_from(row: Row) -> Consumer:
+    """Read a consumer from a row of the table."""
     return Consumer(
         account_id=row["account_id"],
         consumer_id=row["consumer_id"],
@@ -59,7 +60,7 @@ _find_consumer: Final = sa.select(consumers).where(
 async def find_consumer(tx: Tx, account_id: str, consumer_id: str) -> Consumer | None:
     """Read what is known about one consumer."""
     row = await tx.fetch_one(_find_consumer, {"account_id": account_id, "consumer_id": consumer_id})
-    return None if row is None else _consumer(row)
+    return None if row is None else consumer_from(row)
 
 
 async def insert_consumers(tx: Tx, found: Sequence[Consumer]) -> None:

@@ -13,7 +13,7 @@ from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.domain import Conversation, Dialog, Facts, OpenOrClose
 from switchbay.messaging.domain.state import NO_FACTS
 from switchbay.messaging.store.keys import Key
-from switchbay.messaging.tables import conversations
+from switchbay.messaging.tables import conversations, participants
 
 _encode: Final = msgspec.json.Encoder().encode
 _dialogs: Final = msgspec.json.Decoder(tuple[Dialog, ...])
@@ -38,11 +38,12 @@ async def lock_conversations(tx: Tx, keys: Collection[Key]) -> dict[Key, Convers
     accounts, account_params = places("a", {account_id for account_id, _ in keys})
     ids, id_params = places("i", {conversation_id for _, conversation_id in keys})
     rows = await tx.fetch(_lock_conversations(accounts, ids), {**account_params, **id_params})
-    found = [_conversation(row) for row in rows]
+    found = [conversation_from(row) for row in rows]
     return {(one.account_id, one.conversation_id): one for one in found}
 
 
-def _conversation(row: Row) -> Conversation:
+def conversation_from(row: Row) -> Conversation:
+    """Read a conversation from a row of the table."""
     return Conversation(
         account_id=row["account_id"],
         conversation_id=row["conversation_id"],
@@ -112,7 +113,7 @@ _find_conversation: Final = sa.select(conversations).where(
 async def find_conversation(tx: Tx, account_id: str, conversation_id: str) -> Conversation | None:
     """Read one conversation without locking it."""
     row = await tx.fetch_one(_find_conversation, {"account_id": account_id, "conversation_id": conversation_id})
-    return None if row is None else _conversation(row)
+    return None if row is None else conversation_from(row)
 
 
 _open_after: Final = (
@@ -142,7 +143,49 @@ async def list_open(tx: Tx, after: tuple[str, int, str], until: int, most: int) 
         "until": until,
         "most": most,
     }
-    return [_conversation(row) for row in await tx.fetch(_open_after, params)]
+    return [conversation_from(row) for row in await tx.fetch(_open_after, params)]
+
+
+_open_of: Final = (
+    sa.select(conversations)
+    .where(
+        conversations.c.account_id == sa.bindparam("account_id"),
+        conversations.c.stage == sa.literal_column("'OPEN'"),  # as the index has it
+    )
+    .order_by(conversations.c.started_at.desc(), conversations.c.conversation_id.desc())
+    .limit(sa.bindparam("most"))
+)
+
+
+async def list_open_of(tx: Tx, account_id: str, most: int) -> list[Conversation]:
+    """The newest conversations of an account that have an open dialog."""
+    return [conversation_from(row) for row in await tx.fetch(_open_of, {"account_id": account_id, "most": most})]
+
+
+@lru_cache(maxsize=2)
+def _conversations_of(*, is_open: bool) -> sa.Select[Any]:
+    table = participants.c
+    joined = sa.and_(
+        table.account_id == conversations.c.account_id, table.conversation_id == conversations.c.conversation_id
+    )
+    statement = (
+        sa.select(conversations)
+        .join(participants, joined)
+        .where(table.account_id == sa.bindparam("account_id"), table.participant_id == sa.bindparam("participant_id"))
+    )
+    if is_open:
+        statement = statement.where(table.is_open)
+    order = (conversations.c.started_at.desc(), conversations.c.conversation_id.desc())
+    return statement.order_by(*order).limit(sa.bindparam("most"))
+
+
+async def list_conversations_of(
+    tx: Tx, account_id: str, participant_id: str, *, is_open: bool | None = None, most: int
+) -> list[Conversation]:
+    """The newest conversations that somebody takes part in or is offered; ``is_open``: with an open dialog."""
+    params: Params = {"account_id": account_id, "participant_id": participant_id, "most": most}
+    rows = await tx.fetch(_conversations_of(is_open=bool(is_open)), params)
+    return [conversation_from(row) for row in rows]
 
 
 @lru_cache(maxsize=4)
@@ -169,4 +212,4 @@ async def list_conversations(
     if before is not None:
         params["started_at"], params["conversation_id"] = before
     rows = await tx.fetch(_newest(of_state=state is not None, before=before is not None), params)
-    return [_conversation(row) for row in rows]
+    return [conversation_from(row) for row in rows]

@@ -41,10 +41,11 @@ async def follow_participants(tx: Tx, changes: Collection[tuple[Conversation | N
 
 
 def _same(before: Conversation, after: Conversation) -> bool:
-    return before.stage == after.stage and _taking_part(before) == _taking_part(after)
+    return before.stage == after.stage and before.state == after.state and _taking_part(before) == _taking_part(after)
 
 
 def _rows(conversation: Conversation) -> list[dict[str, Value]]:
+    assigned = conversation.assigned
     return [
         {
             "account_id": conversation.account_id,
@@ -53,6 +54,7 @@ def _rows(conversation: Conversation) -> list[dict[str, Value]]:
             "role": role,
             "state": state,
             "is_open": conversation.stage == "OPEN",
+            "is_assigned": conversation.state == "OPEN" and assigned is not None and assigned.id == participant_id,
         }
         for participant_id, (role, state) in _taking_part(conversation).items()
     ]

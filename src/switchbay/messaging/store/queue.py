@@ -21,8 +21,16 @@ _update: Final = (
         skill_id=sa.bindparam("new_skill"),
         suggested_pid=sa.bindparam("new_suggested"),
         weight=queue.c.since + sa.bindparam("new_ttr", type_=sa.BigInteger),
+        rings_at=sa.case((sa.bindparam("rings_on", type_=sa.Boolean), queue.c.rings_at), else_=None),
     )
 )
+
+
+def waits_no_more_so(before: Conversation | None, after: Conversation) -> bool:
+    """Whether a conversation that waited waits no more, or for another agent than before."""
+    if before is None or not before.is_waiting:
+        return False
+    return not after.is_waiting or _way(before)[:2] != _way(after)[:2]
 
 
 async def follow_queue(tx: Tx, changes: Collection[tuple[Conversation | None, Conversation]]) -> None:
@@ -44,6 +52,7 @@ async def follow_queue(tx: Tx, changes: Collection[tuple[Conversation | None, Co
                     "new_skill": after.skill_id,
                     "new_suggested": None if after.suggested is None else after.suggested.id,
                     "new_ttr": after.ttr_seconds * MILLISECONDS,
+                    "rings_on": not waits_no_more_so(before, after),
                 },
             )
     await tx.insert_many(queue, rows)

@@ -32,7 +32,14 @@ class Sequence(msgspec.Struct, rename="camel"):
     sequence: int
 
 
-AnswerBody = Message | Opened | Sequence
+class Address(msgspec.Struct, rename="camel"):
+    """Where a file is put or got."""
+
+    relative_path: str
+    query_params: dict[str, str]
+
+
+AnswerBody = Message | Opened | Sequence | Address
 
 
 class Answer(msgspec.Struct, rename="camel"):

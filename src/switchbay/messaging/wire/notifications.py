@@ -5,6 +5,7 @@ One change per body. ``ms.MessagingEventNotification`` carries one event as it w
 in the form that connectors get: participants as a list, the main dialog first.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -193,14 +194,18 @@ def conversation_notification(conversation: Conversation) -> bytes:
     return _encode(_Notification("notification", CONVERSATION_CHANGE, _Changes((change,))))
 
 
-def conversation_result(conversation: Conversation) -> ConversationResult:
-    """The ``result`` of a conversation change; the agents' REST door shows conversations in the same form."""
+def conversation_result(conversation: Conversation, *, for_agents: bool = False) -> ConversationResult:
+    """The ``result`` of a conversation change; the agents' REST door shows conversations in the same form.
+
+    Dialogs among agents are there ``for_agents`` only.
+    """
     opening = _opening.decode(conversation.opening)
     facts = conversation.facts
+    shown = [one for one in conversation.dialogs if for_agents or one.kind is not DialogKind.AGENTS]
     details = _Details(
         skill_id=conversation.skill_id,
-        participants=_participants(conversation),
-        dialogs=[_dialog(dialog) for dialog in conversation.dialogs if dialog.kind is not DialogKind.AGENTS],
+        participants=_participants(shown),
+        dialogs=[_dialog(dialog) for dialog in shown],
         brand_id=conversation.account_id,
         state=conversation.state,
         stage=conversation.stage,
@@ -233,13 +238,8 @@ def _csat(csat: Csat | None) -> _Csat | UnsetType:
     )
 
 
-def _participants(conversation: Conversation) -> list[_Participant]:
-    found = {
-        (one.id, one.role): None
-        for dialog in conversation.dialogs
-        for one in dialog.participants
-        if one.is_active and dialog.kind is not DialogKind.AGENTS
-    }
+def _participants(dialogs: Sequence[Dialog]) -> list[_Participant]:
+    found = {(one.id, one.role): None for dialog in dialogs for one in dialog.participants if one.is_active}
     return [_Participant(participant_id, role) for participant_id, role in found]
 
 

@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from switchbay.infra.web import malformed_json
 from switchbay.kit.errors import AppError, Kind
-from switchbay.messaging.domain import Audience, CloseConversation, CloseDialog, Open, Publish, Step
+from switchbay.messaging.domain import Audience, CloseConversation, CloseDialog, Csat, Open, Publish, Rate, Step
 from switchbay.messaging.errors import parameter_missing
 from switchbay.messaging.wire.events import parse_event
 
@@ -56,6 +56,14 @@ class UpdateBody(msgspec.Struct, rename="camel"):
 
     conversation_id: str
     conversation_field: list[dict[str, Any]] | dict[str, Any]
+
+
+class _Rating(msgspec.Struct, rename="camel"):
+    """The change ``CSATRate``: the consumer's rating, of which anything may be left out."""
+
+    csat_rate: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
+    csat_resolution_confirmation: bool | None = None
+    status: Literal["FILLED", "PARTIALLY_FILLED", "SKIPPED"] | None = None
 
 
 class _Envelope(msgspec.Struct, tag_field="type", rename="camel"):
@@ -100,10 +108,13 @@ class DownloadRequest(_Envelope, tag="ms.GenerateURLForDownloadFile", kw_only=Tr
     body: dict[str, Any]
 
 
-Request: TypeAlias = PublishRequest | OpenRequest | UpdateRequest | ProfileRequest | UploadRequest | DownloadRequest
+Said: TypeAlias = PublishRequest | OpenRequest | UpdateRequest | ProfileRequest
+Request: TypeAlias = Said | UploadRequest | DownloadRequest
 
 _one: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)
 _batch: Final[msgspec.json.Decoder[list[Request]]] = msgspec.json.Decoder(list[Request])
+publishing: Final = msgspec.json.Decoder(PublishBody)
+updating: Final = msgspec.json.Decoder(UpdateBody)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -229,6 +240,21 @@ def to_open(body: OpenBody, account_id: str, ttr_seconds: Mapping[str, int], cli
     return Open(skill_id, ttr_type, ttr_seconds.get(ttr_type, ttr_seconds["NORMAL"]), campaign_text, context_text)
 
 
+def announced_file(body: Mapping[str, Any]) -> tuple[object, object]:
+    """Size and type of a file that is to be uploaded, as they were written."""
+    for name in ("fileSize", "fileType"):
+        if body.get(name) is None:
+            raise parameter_missing(f"body.{name}")
+    return body["fileSize"], body["fileType"]
+
+
+def wanted_file(body: Mapping[str, Any]) -> object:
+    """The path of a file that is wanted, as it was written."""
+    if body.get("relativePath") is None:
+        raise parameter_missing("body.relativePath")
+    return body["relativePath"]
+
+
 def to_steps(body: UpdateBody) -> tuple[Step, ...]:
     """The changes that a consumer may make: close the conversation, close a dialog."""
     fields = body.conversation_field if isinstance(body.conversation_field, list) else [body.conversation_field]
@@ -247,11 +273,25 @@ def _to_step(field: Mapping[str, Any]) -> Step:
         return CloseConversation()
     if name == "DialogChange":
         return _to_close_dialog(field)
+    if name == "CSATRate":
+        return _to_rate(field)
     raise AppError(
         Kind.INVALID,
         "field_unsupported",
-        "Consumers may change ConversationStateField and DialogChange.",
+        "Consumers may change ConversationStateField, DialogChange and CSATRate.",
     )
+
+
+def _to_rate(field: Mapping[str, Any]) -> Rate:
+    try:
+        given = msgspec.convert(field, _Rating)
+    except msgspec.ValidationError as error:
+        raise AppError(Kind.INVALID, "invalid_body", f"CSATRate does not fit: {error}.") from error
+    rate, is_resolved = given.csat_rate, given.csat_resolution_confirmation
+    status = given.status
+    if status is None:
+        status = "SKIPPED" if rate is None else "PARTIALLY_FILLED" if is_resolved is None else "FILLED"
+    return Rate(Csat(rate, is_resolved, status))
 
 
 def _to_close_dialog(field: Mapping[str, Any]) -> CloseDialog:

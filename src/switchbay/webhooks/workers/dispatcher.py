@@ -8,7 +8,7 @@ loop, so nothing needs a lock.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -83,6 +83,8 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._left: list[lanes.Settle] = []
         self._is_running = False
+        self._tell_accepting: Callable[[bool], None] | None = None
+        self._told_accepting = False
         self._rounds = Rounds(db, self._alarms, sweep=self._sweep, wake=self.wake_due, seconds=pace.sweep_seconds)
 
     # Life
@@ -97,6 +99,15 @@ class Dispatcher:
         """Whether publishes on this node should give it their lanes. Read from other threads, too."""
         return self._is_running and len(self._lanes) < self._pace.most_lanes
 
+    def on_accepting(self, tell: Callable[[bool], None]) -> None:
+        """Have ``tell`` called whenever ``is_accepting`` changes."""
+        self._tell_accepting = tell
+
+    def _note_accepting(self) -> None:
+        if self._tell_accepting is not None and self.is_accepting is not self._told_accepting:
+            self._told_accepting = not self._told_accepting
+            self._tell_accepting(self._told_accepting)
+
     @property
     def is_settled(self) -> bool:
         """Whether nothing is under way: every lane that is held waits for a time."""
@@ -110,12 +121,14 @@ class Dispatcher:
     def start(self, *, in_background: bool = True) -> None:
         """Accept lanes; sweep and wake in the background, or only when ``sweep_once`` and ``wake_due`` are called."""
         self._is_running = True
+        self._note_accepting()
         if in_background:
             self._rounds.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Let requests under way end, write everything down, and leave the lanes to others."""
         self._is_running = False
+        self._note_accepting()
         await self._rounds.stop()
         self._reader.cancel()
         if self._tasks:
@@ -170,6 +183,11 @@ class Dispatcher:
                 lane.add(delivery)
             if lane.state is State.FREE:
                 self._advance(lane)
+        self._note_accepting()
+
+    def sweep_soon(self) -> None:
+        """Look at once for lanes that wait for whoever comes."""
+        self._rounds.sweep_soon()
 
     async def _sweep(self) -> None:
         self.renew_leases()
@@ -209,6 +227,7 @@ class Dispatcher:
 
     def _drop(self, lane: Lane) -> None:
         self._held.drop(lane)
+        self._note_accepting()
         if lane.is_probe and self._is_running:  # it had nothing to try
             self.spawn(self._rearm(lane.key[:2]))
 

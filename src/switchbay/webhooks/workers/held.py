@@ -4,14 +4,14 @@ from switchbay.webhooks import metrics
 from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.workers.lane import Lane, Memory, State
 
-_MOST_BODY_BYTES = 16 * 1024 * 1024  # what is known of their deliveries beside takes about as much again
+_MOST_BYTES = 12 * 1024 * 1024
 
 
 class HeldLanes:
-    """The lanes by their keys, and the memory that their bodies share."""
+    """The lanes by their keys, and the memory that their deliveries share."""
 
     def __init__(self) -> None:
-        self.memory = Memory(_MOST_BODY_BYTES)
+        self.memory = Memory(_MOST_BYTES)
         self.by_key: dict[LaneKey, Lane] = {}
 
     def hold(self, key: LaneKey, fence: int, lease_until: int, expected: int, *, is_behind: bool) -> Lane:

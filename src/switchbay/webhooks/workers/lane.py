@@ -8,6 +8,7 @@ from switchbay.webhooks.domain import Pending
 from switchbay.webhooks.store.lanes import LaneKey
 
 WINDOW = 32
+_BESIDE_BODY_BYTES = 500  # of a delivery: its id, its numbers, the objects themselves
 DoorKey = tuple[str, str, str]
 """An address of an owner: account, owner, URL."""
 
@@ -37,7 +38,7 @@ class Handoff(Record, frozen=True):
 
 
 class Memory:
-    """How many bytes of bodies the lanes of this node hold, and how many they may."""
+    """How many bytes the deliveries take that the lanes of this node hold, and how many they may."""
 
     __slots__ = ("held", "limit")
 
@@ -49,6 +50,10 @@ class Memory:
     def has_room(self) -> bool:
         """Whether more deliveries may be held."""
         return self.held < self.limit
+
+
+def _size(delivery: Pending) -> int:
+    return len(delivery.body) + _BESIDE_BODY_BYTES
 
 
 class Lane:
@@ -104,7 +109,7 @@ class Lane:
         follows = delivery.position == self.expected and not self.is_behind and self.state is not State.READING
         if follows and len(self.queue) < WINDOW and self._memory.has_room:
             self.queue.append(delivery)
-            self._memory.held += len(delivery.body)
+            self._memory.held += _size(delivery)
             self.expected += 1
         else:
             self.is_behind = True
@@ -124,7 +129,7 @@ class Lane:
     def read(self, window: list[Pending], next_position: int, *, most: int) -> None:
         """Take over what was read: the pending deliveries from ``expected`` on, at most ``most``."""
         self.queue.extend(window)
-        self._memory.held += sum(len(delivery.body) for delivery in window)
+        self._memory.held += sum(map(_size, window))
         if len(window) == most:
             self.expected = window[-1].position + 1
             self.is_behind = True
@@ -141,7 +146,7 @@ class Lane:
     def end_current(self) -> None:
         """The current delivery is over."""
         if self.current is not None:
-            self._memory.held -= len(self.current.body)
+            self._memory.held -= _size(self.current)
             self.current = None
 
     def shed(self) -> None:
@@ -155,5 +160,5 @@ class Lane:
         self.is_behind = True
 
     def _clear_queue(self) -> None:
-        self._memory.held -= sum(len(delivery.body) for delivery in self.queue)
+        self._memory.held -= sum(map(_size, self.queue))
         self.queue.clear()

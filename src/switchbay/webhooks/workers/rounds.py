@@ -32,9 +32,13 @@ class Rounds:
         self._end_listening: Callable[[], None] | None = None
         self._loops: list[asyncio.Task[None]] = []
 
+    def sweep_soon(self) -> None:
+        """Sweep now, without waiting for the next time."""
+        self._is_called.set()
+
     def start(self) -> None:
         """Begin."""
-        self._end_listening = self._db.listen(LANES_ARE_DUE, self._is_called.set)
+        self._end_listening = self._db.listen(LANES_ARE_DUE, self.sweep_soon)
         loop = asyncio.get_running_loop()
         self._loops = [loop.create_task(self._sweep_for_ever()), loop.create_task(self._wake_for_ever())]
 

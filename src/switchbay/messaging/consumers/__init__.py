@@ -1,0 +1,1 @@
+"""Consumers who come by themselves, over a socket of their own (messaging protocol, section 3.8)."""

@@ -1,0 +1,1 @@
+"""What history derives and decides without I/O: transfers, words, selections, tombstones."""

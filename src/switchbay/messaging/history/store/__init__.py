@@ -1,0 +1,1 @@
+"""All SQL of history. Functions take a transaction and never commit."""

@@ -1,0 +1,1 @@
+"""Reading the requests of history, and writing its records."""

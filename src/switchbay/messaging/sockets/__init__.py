@@ -1,0 +1,1 @@
+"""The agents' WebSocket: connections, requests, subscriptions, and who is told what."""

@@ -1,0 +1,55 @@
+"""What a socket has subscribed to: conversations by a filter, rings of its agent, the states of agents."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from switchbay.messaging.domain import Conversation, OpenOrClose
+
+MOST_SUBSCRIPTIONS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which conversations. None restricts nothing; ``agents`` and ``seen_by`` are PIds.
+
+    ``agents``: one of them takes part, or is offered the conversation. ``seen_by``: this agent does too, for users who
+    may see their own conversations only. ``since``: changed at this time or later, epoch milliseconds.
+    """
+
+    states: frozenset[OpenOrClose] | None = None
+    stages: frozenset[OpenOrClose] | None = None
+    agents: frozenset[str] | None = None
+    seen_by: str | None = None
+    consumer_id: str | None = None
+    since: int = 0
+
+    def matches(self, conversation: Conversation) -> bool:
+        """Whether the conversation, as it stands, is one of them."""
+        if self.states is not None and conversation.state not in self.states:
+            return False
+        if self.stages is not None and conversation.stage not in self.stages:
+            return False
+        if self.consumer_id is not None and conversation.consumer_id != self.consumer_id:
+            return False
+        if conversation.updated_at < self.since:
+            return False
+        if self.agents is None and self.seen_by is None:
+            return True
+        there = {one.id for dialog in conversation.dialogs for one in dialog.participants}
+        if self.seen_by is not None and self.seen_by not in there:
+            return False
+        return self.agents is None or not self.agents.isdisjoint(there)
+
+
+@dataclass(slots=True)
+class Subscription:
+    """A filter, and those conversations that the client has been told of."""
+
+    id: str
+    wanted: Wanted
+    known: set[str] = field(default_factory=set)
+    raw_id: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Keep the id as it goes into notifications."""
+        self.raw_id = self.id.encode()

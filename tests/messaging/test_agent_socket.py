@@ -269,7 +269,7 @@ async def test_every_frame_by_the_new_names_fits_the_published_schemas(agents: A
         await ada.done("routing.SubscribeRoutingTasks", {})
         await ada.done("routing.SubscribeAgentsState", {})
         await agents.routing.settle()
-        [task] = (await ada.notification("RoutingTaskNotification"))["changes"]
+        [task] = (await ada.notification("routing.routingTaskNotification"))["changes"]
         ring = task["result"]["ringsDetails"][0]["ringId"]
         await ada.done("routing.UpdateRingState", {"ringId": ring, "ringState": "ACCEPTED"})
         await ada.done("ms.SubscribeMessagingEvents", {"dialogId": conversation})

@@ -6,6 +6,7 @@ clients know what to do with an event only once they have been told of its conve
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
@@ -23,7 +24,7 @@ Place: TypeAlias = tuple[str, int]
 _log = structlog.get_logger("messaging.sockets")
 
 
-class Line:
+class Line(ABC):
     """What a socket brings is given to ``answer``, one message at a time; ``tell`` sends notifications."""
 
     def __init__(self) -> None:
@@ -51,9 +52,9 @@ class Line:
         if self._work is not None:
             self._work.cancel()
 
+    @abstractmethod
     async def answer(self, data: bytes) -> None:
         """Do what a message asks and ``send`` the answer."""
-        raise NotImplementedError
 
     def tell(self, *parts: bytes, place: Place | None = None) -> None:
         """Send a notification, given in parts; while a request is under way, after its answer.

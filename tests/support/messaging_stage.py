@@ -249,17 +249,19 @@ async def stage_on(
     objects: ByteStore | None = None,
     scanner: Scanner | None = None,
     rules: Rules | None = None,
+    is_new: bool = True,
 ) -> AsyncIterator[Stage]:
     """The room on a database, with two accounts and the users ada (admin), bob and cyd (agents) and dev (developer).
 
-    Files lie in a folder of its own, or in ``objects``.
+    Files lie in a folder of its own, or in ``objects``. One that is not new is another node on the same database.
     """
     vault = Vault([("test", b"\x07" * 32)])
     accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
-    await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
-    await accounts.create_account(OTHER, "Other Brand", OPERATOR)
-    for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):
-        await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
+    if is_new:
+        await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
+        await accounts.create_account(OTHER, "Other Brand", OPERATOR)
+        for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):
+            await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
     webhooks, tokens = Webhooks(), Tokens()
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits or Limits())
     with tempfile.TemporaryDirectory(prefix="switchbay-files-") as name:

@@ -52,8 +52,12 @@ class AgentSocket(Protocol):
     state_subscriptions: dict[str, str]
     followed: set[str]
 
-    def tell(self, *parts: bytes, place: Place | None = None) -> None:
-        """Send a notification; ``place`` is that of the event which it is about."""
+    def tell(self, *parts: bytes) -> None:
+        """Send a notification."""
+        ...
+
+    def tell_event(self, *parts: bytes, place: Place) -> None:
+        """Send the notification of an event, which stands at ``place``."""
         ...
 
     def send(self, *parts: bytes) -> None:
@@ -202,12 +206,12 @@ class Hub:
             if one.role is not Role.CONSUMER and one.is_active:
                 sockets |= self._by_user.get((account_id, one.id), {})
         rendered: dict[bool, bytes] = {}
-        place = None if published.sequence is None else (published.dialog_id, published.sequence)
+        place = (published.dialog_id, published.sequence)
         for socket in sockets:
             is_new = socket.is_new_style
             if is_new not in rendered:
                 rendered[is_new] = self.renderer.published(conversation, published, is_new=is_new)
-            socket.tell(rendered[is_new], place=place)
+            socket.tell_event(rendered[is_new], place=place)
 
     # Routing
 

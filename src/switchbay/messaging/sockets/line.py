@@ -1,8 +1,8 @@
 """One connection's work: requests one after the other, and after each answer what happened meanwhile.
 
 A client hears of no change before it knows that its own request made it. Requests wait in a short queue; while it is
-full, nothing more is read from the socket. A line that settles first holds back what happens for a moment, because
-clients know what to do with an event only once they have been told of its conversation.
+full, nothing more is read from the socket. A line that settles first holds back events for a moment, because clients
+know what to do with one only once they have been told of its conversation.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ MOST_WAITING: Final = 64
 _MOST_HELD: Final = 5_000
 _LONGEST_REASON: Final = 120
 Job: TypeAlias = Callable[[], Awaitable[None]]
-Place: TypeAlias = tuple[str, int]
-"""A dialog's id and a sequence in it."""
+Place: TypeAlias = tuple[str, int | None]
+"""Where an event stands: its dialog's id, and its sequence if it has one."""
 _log = structlog.get_logger("messaging.sockets")
 
 
@@ -56,24 +56,35 @@ class Line(ABC):
     async def answer(self, data: bytes) -> None:
         """Do what a message asks and ``send`` the answer."""
 
-    def tell(self, *parts: bytes, place: Place | None = None) -> None:
-        """Send a notification, given in parts; while a request is under way, after its answer.
+    def tell(self, *parts: bytes) -> None:
+        """Send a notification, given in parts; while a request is under way, after its answer."""
+        self._tell(parts, None)
 
-        ``place`` is that of the event it is about, for ``forget_held``.
-        """
-        if not self._is_busy and self._settling is None:
+    def tell_event(self, *parts: bytes, place: Place) -> None:
+        """Send the notification of an event, given in parts. ``place`` is where it stands, for ``forget_held``."""
+        self._tell(parts, place)
+
+    def _tell(self, parts: Sequence[bytes], place: Place | None) -> None:
+        if not self._is_held(place):
             self.send(*parts)
         elif len(self._held) < _MOST_HELD:
             self._held.append((parts, place))
         else:
             self.end(TOO_MUCH, "too much happened at once")
 
+    def _is_held(self, place: Place | None) -> bool:
+        return self._is_busy or (self._settling is not None and place is not None)
+
     def forget_held(self, dialog_id: str, below: int) -> None:
         """Send no event of a dialog that is held back and comes before a sequence: it has been sent otherwise."""
-        self._held = [one for one in self._held if one[1] is None or one[1][0] != dialog_id or one[1][1] >= below]
+        self._held = [
+            (parts, place)
+            for parts, place in self._held
+            if place is None or place[0] != dialog_id or place[1] is None or place[1] >= below
+        ]
 
     def settle(self, seconds: float) -> None:
-        """Hold back what happens until ``settled``, but not for longer than this."""
+        """Hold back events until ``settled``, but not for longer than this."""
         self._settling = asyncio.get_running_loop().call_later(seconds, self.settled)
 
     def settled(self) -> None:
@@ -84,11 +95,12 @@ class Line(ABC):
             self._release()
 
     def _release(self) -> None:
-        if self._is_busy or self._settling is not None:
-            return
         held, self._held = self._held, []
-        for parts, _ in held:
-            self.send(*parts)
+        for parts, place in held:
+            if self._is_held(place):
+                self._held.append((parts, place))
+            else:
+                self.send(*parts)
 
     def send(self, *parts: bytes) -> None:
         """Send now."""

@@ -399,6 +399,7 @@ class Requests:
                 shown = {"dialogId": body.dialog_id, "changes": found}
                 self._socket.send(frames.notification("ms.MessagingEventNotification", _encode(shown)))
                 self._socket.forget_held(body.dialog_id, found[-1]["sequence"] + 1)
+            self._socket.settled()
 
         await self._readable(body)
         if body.dialog_id not in self._socket.followed:

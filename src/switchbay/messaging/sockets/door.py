@@ -208,7 +208,7 @@ class AgentConnection(Line):
         self.subscriptions: dict[str, Subscription] = {}
         self.task_subscriptions: dict[str, set[str]] = {}
         self.state_subscriptions: dict[str, str] = {}
-        self.followed: set[str] = set()
+        self.followed: dict[str, int] = {}
         self._requests = door.requests_of(principal, self)
         self._has_joined = False
 

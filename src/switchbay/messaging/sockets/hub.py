@@ -50,7 +50,8 @@ class AgentSocket(Protocol):
     subscriptions: dict[str, Subscription]
     task_subscriptions: dict[str, set[str]]
     state_subscriptions: dict[str, str]
-    followed: set[str]
+    followed: dict[str, int]
+    """Dialogs that it is told of though its agent need not take part, each with the sequence from which on."""
 
     def tell(self, *parts: bytes) -> None:
         """Send a notification."""
@@ -106,7 +107,7 @@ class Hub:
 
     def follow(self, socket: AgentSocket, dialog_id: str) -> None:
         """Tell a socket the events of a dialog, whether or not its agent takes part."""
-        socket.followed.add(dialog_id)
+        socket.followed[dialog_id] = 0
         self._followers.setdefault((socket.account_id, dialog_id), {})[socket] = None
 
     def count_of(self, account_id: str, user_pid: str) -> int:
@@ -208,6 +209,8 @@ class Hub:
         rendered: dict[bool, bytes] = {}
         place = (published.dialog_id, published.sequence)
         for socket in sockets:
+            if published.sequence is not None and published.sequence < socket.followed.get(published.dialog_id, 0):
+                continue  # it was read back after it was stored, and before this was told
             is_new = socket.is_new_style
             if is_new not in rendered:
                 rendered[is_new] = self.renderer.published(conversation, published, is_new=is_new)

@@ -398,7 +398,9 @@ class Requests:
             if found:
                 shown = {"dialogId": body.dialog_id, "changes": found}
                 self._socket.send(frames.notification("ms.MessagingEventNotification", _encode(shown)))
-                self._socket.forget_held(body.dialog_id, found[-1]["sequence"] + 1)
+                following = found[-1]["sequence"] + 1
+                self._socket.followed[body.dialog_id] = following
+                self._socket.forget_held(body.dialog_id, following)
             self._socket.settled()
 
         await self._readable(body)

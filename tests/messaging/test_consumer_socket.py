@@ -275,7 +275,7 @@ async def test_a_conversation_of_an_application_is_its_consumers_too(consumers: 
         assert [one["result"]["convId"] for one in changes] == [conversation]
         await kim.say(conversation, "by myself")
     names = [one.event_key for one in consumers.stage.webhooks.seen[known:]]
-    assert names[-1] == "ms.MessagingEventNotification.ContentEvent"
+    assert names.count("ms.MessagingEventNotification.ContentEvent") == 1  # and perhaps that the consumer has gone
 
 
 async def test_typing_is_passed_on_and_not_kept(consumers: Consumers) -> None:

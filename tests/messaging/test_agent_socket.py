@@ -351,7 +351,7 @@ async def test_a_socket_that_does_not_read_is_closed_and_others_are_served(agent
     with socket.socket() as narrow:
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         narrow.connect(("127.0.0.1", agents.port))
-        options = {"sock": narrow, "max_queue": 1, "close_timeout": 0.1}
+        options: dict[str, Any] = {"sock": narrow, "max_queue": 1, "close_timeout": 0.1}
         async with agents.connect("bob") as bob, agents.connect("ada", **options) as deaf:
             await bob.join(conversation)
             await deaf.join(conversation, "MANAGER")

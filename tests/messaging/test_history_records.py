@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from support.files_house import file_event, picture, upload
 from support.history_stage import Past
 from support.messaging_stage import ACCOUNT, CONSUMER, text, unknown_id
@@ -216,7 +218,8 @@ async def test_files_structured_content_and_metadata_are_shown(past: Past) -> No
     path = await upload(stage, picture())
     await stage.publish(conversation, file_event(path, caption="shoes", preview="data:"))
     rich = {"type": "text", "text": "now on sale"}
-    quick = {"type": "quickReplies", "replies": []}
+    reply = {"type": "button", "title": "Yes", "click": {"actions": [{"type": "publishText", "text": "yes"}]}}
+    quick = {"type": "quickReplies", "itemsPerRow": 8, "replies": [reply]}
     await stage.publish(conversation, {"type": "RichContentEvent", "content": rich, "quickReplies": quick})
     event = {
         "kind": "req",
@@ -236,7 +239,7 @@ async def test_files_structured_content_and_metadata_are_shown(past: Past) -> No
             "RICH_CONTENT",
             {
                 "richContent": {"content": '{"type":"text","text":"now on sale"}'},
-                "quickReplies": {"content": '{"type":"quickReplies","replies":[]}'},
+                "quickReplies": {"content": msgspec.json.encode(quick).decode()},
             },
         ),
         ("TEXT_PLAIN", {"msg": {"text": "hi"}}),

@@ -30,9 +30,10 @@ async def test_a_database_that_is_closed_answers_503(stage: Stage) -> None:
     assert len(stage.webhooks.seen) == known
 
 
-async def test_a_room_that_cannot_forget_keeps_running(stage: Stage) -> None:
-    await stage.db.close()
+async def test_a_room_that_cannot_forget_keeps_running(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switchbay.messaging.service._TIDY_SECONDS", 0.001)
     await stage.messaging.start()
+    await stage.db.close()
     await asyncio.sleep(0.05)
     running = [task for task in asyncio.all_tasks() if task.get_name() == "messaging-tidy"]
     assert [task.done() for task in running] == [False]

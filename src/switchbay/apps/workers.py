@@ -57,7 +57,7 @@ async def store_uses_once(db: Database, clients: Clients) -> int:
 
     try:
         await db.write(work)
-    except AppError:
+    except (AppError, asyncio.CancelledError):  # stopped in the middle of it: what is stored twice is stored once
         clients.give_back_uses(uses)
         raise
     for use in uses:

@@ -240,14 +240,6 @@ class Messaging:
             lambda tx: store.list_conversations_of(tx, account_id, participant_id, is_open=is_open, most=most)
         )
 
-    async def read_events(
-        self, account_id: str, conversation_id: str, dialog_id: str, since: int, most: int
-    ) -> list[StoredEvent]:
-        """The events of a dialog whose sequence is at least ``since``, in order; none of what there is not."""
-        return await self._db.read(
-            lambda tx: store.list_events(tx, account_id, conversation_id, dialog_id, since, most)
-        )
-
     async def list_events(
         self, account_id: str, conversation_id: str, dialog_id: str | None, *, since: int, most: int
     ) -> list[StoredEvent]:

@@ -38,6 +38,7 @@ from switchbay.messaging.sockets.subscriptions import Subscription
 
 PATH: Final = "/ws_api/account/{account}/messaging/brand/{bearer}"
 SESSION_OVER: Final = 4401
+_SETTLE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 15.0
 _SESSIONS_AT_ONCE: Final = 500
 _log = structlog.get_logger("messaging.sockets")
@@ -92,7 +93,7 @@ class AgentDoor:
         self._limits = limits
         self._most_of_user = most_of_user
         self._names = Names(accounts)
-        self.hub = Hub(self._names, messaging.read_events)
+        self.hub = Hub(self._names)
         self._means = Means(messaging, routing, accounts, files, self._names, self.hub, clock, randomness.uuid)
         self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -205,8 +206,9 @@ class AgentConnection(Line):
         self.socket_id = socket_id
         self.is_new_style = False
         self.subscriptions: dict[str, Subscription] = {}
-        self.task_subscriptions: set[str] = set()
+        self.task_subscriptions: dict[str, set[str]] = {}
         self.state_subscriptions: dict[str, str] = {}
+        self.followed: set[str] = set()
         self._requests = door.requests_of(principal, self)
         self._has_joined = False
 
@@ -214,6 +216,7 @@ class AgentConnection(Line):
         """The upgrade is done."""
         super().opened(socket)
         self._has_joined = True
+        self.settle(_SETTLE_SECONDS)
         self._door.joined(self)
 
     def closed(self, code: int) -> None:

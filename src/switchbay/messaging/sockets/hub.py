@@ -1,14 +1,13 @@
 """Who is told what on this node: changes of conversations to those who subscribed, events to those who take part.
 
-What happens is told in its order: here right after the commit, from other nodes when their notices have been read.
-Where an event from here would overtake one from another node, that one is read from the database first, so that within
-a dialog every socket gets every event once and in order.
+The feed says what happens on all nodes, each conversation in order and nothing twice; here it is only rendered, once
+for each style whatever the number of sockets, and handed out.
 """
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
@@ -19,23 +18,25 @@ from switchbay.messaging.domain import (
     Audience,
     Changed,
     Conversation,
-    Event,
-    EventKind,
     Published,
     Role,
-    StoredEvent,
 )
-from switchbay.messaging.routing.domain import AgentStateChanged, RoutingItem, RoutingTaskChanged
+from switchbay.messaging.routing.domain import (
+    AgentStateChanged,
+    RingState,
+    RoutingItem,
+    RoutingTask,
+    RoutingTaskChanged,
+)
+from switchbay.messaging.routing.domain.items import ChangeType
+from switchbay.messaging.sockets.line import Place
 from switchbay.messaging.sockets.names import Names
 from switchbay.messaging.sockets.rendering import Change, Renderer, agents_of
 from switchbay.messaging.sockets.subscriptions import Subscription
 
-ReadEvents: TypeAlias = Callable[[str, str, str, int, int], Awaitable[list[StoredEvent]]]
-"""The stored events of an account's conversation and dialog, from a sequence on, so many."""
 T = TypeVar("T")
 K = TypeVar("K")
 _MOST_DIALOGS: Final = 100_000
-_MOST_MISSING: Final = 1_000
 _log = structlog.get_logger("messaging.sockets")
 
 
@@ -47,11 +48,24 @@ class AgentSocket(Protocol):
     session_id: str
     is_new_style: bool
     subscriptions: dict[str, Subscription]
-    task_subscriptions: set[str]
+    task_subscriptions: dict[str, set[str]]
     state_subscriptions: dict[str, str]
+    followed: set[str]
 
-    def tell(self, *parts: bytes) -> None:
-        """Send a notification."""
+    def tell(self, *parts: bytes, place: Place | None = None) -> None:
+        """Send a notification; ``place`` is that of the event which it is about."""
+        ...
+
+    def send(self, *parts: bytes) -> None:
+        """Send a notification before those that are held back."""
+        ...
+
+    def forget_held(self, dialog_id: str, below: int) -> None:
+        """Send no event of a dialog that is held back and comes before a sequence."""
+        ...
+
+    def settled(self) -> None:
+        """The client has been told of its conversations."""
         ...
 
     def end(self, code: int, reason: str) -> None:
@@ -62,16 +76,14 @@ class AgentSocket(Protocol):
 class Hub:
     """The agents' sockets of this node."""
 
-    def __init__(self, names: Names, read_events: ReadEvents) -> None:
+    def __init__(self, names: Names) -> None:
         self._names = names
-        self._read_events = read_events
         self.renderer = Renderer(names)
         self._by_account: dict[str, dict[AgentSocket, None]] = {}
         self._by_user: dict[tuple[str, str], dict[AgentSocket, None]] = {}
         self._pending: deque[Happening] = deque()
         self._work: asyncio.Task[None] | None = None
-        self._next: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._revisions: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._followers: dict[tuple[str, str], dict[AgentSocket, None]] = {}
         self._dialogs: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     # Sockets
@@ -85,6 +97,13 @@ class Hub:
         """Tell it nothing more."""
         _take_out(self._by_account, socket.account_id, socket)
         _take_out(self._by_user, (socket.account_id, socket.user_pid), socket)
+        for dialog_id in socket.followed:
+            _take_out(self._followers, (socket.account_id, dialog_id), socket)
+
+    def follow(self, socket: AgentSocket, dialog_id: str) -> None:
+        """Tell a socket the events of a dialog, whether or not its agent takes part."""
+        socket.followed.add(dialog_id)
+        self._followers.setdefault((socket.account_id, dialog_id), {})[socket] = None
 
     def count_of(self, account_id: str, user_pid: str) -> int:
         """How many sockets a user has on this node."""
@@ -126,85 +145,45 @@ class Hub:
     # What happens
 
     def happened(self, happenings: Sequence[Happening]) -> None:
-        """Tell of what has happened, in order. Called on the event loop, and does not wait."""
-        wanted = [one for one in happenings if one.after.account_id in self._by_account]
-        if not wanted:
-            return
-        self._pending.extend(wanted)
+        """Tell of what has happened, each conversation in order. Called on the event loop, and does not wait."""
+        self._pending.extend(one for one in happenings if one.after.account_id in self._by_account)
         if self._work is None:
             self._tell_ready()
 
     def _tell_ready(self) -> None:
-        """Tell all for which nothing has to be read; have the rest read first."""
+        """Tell all of which both names of everybody are known; have the rest looked up first."""
         while self._pending:
             first = self._pending[0]
-            if self._names.missing(first.after.account_id, agents_of(first.after)) or self._is_gap_before(first):
-                self._work = asyncio.get_running_loop().create_task(self._read_and_tell(), name="hub")
+            if self._names.missing(first.after.account_id, _people_of(first)):
+                self._work = asyncio.get_running_loop().create_task(self._learn_and_tell(), name="hub")
                 return
             self._pending.popleft()
             self._tell(first)
 
-    async def _read_and_tell(self) -> None:
+    async def _learn_and_tell(self) -> None:
         first = self._pending[0]
-        missing: list[Published] = []
         try:
-            await self._names.learn(first.after.account_id, agents_of(first.after))
-            missing = await self._read_missing(first)
-        except AppError as error:
-            # The clients have the sequences to notice it by, and ask again.
-            _log.warning("what another node published is not told", account=first.after.account_id, reason=error.code)
-            self._skip_gap(first)
+            await self._names.learn(first.after.account_id, _people_of(first))
+        except (
+            AppError
+        ) as error:  # told with the names that are known: late news would be worse than a PId for an old id
+            _log.warning("names could not be looked up", account=first.after.account_id, reason=error.code)
         self._work = None
-        for published in missing:
-            self._tell_event(first.after, published)
         self._pending.popleft()
         self._tell(first)
         self._tell_ready()
-
-    def _is_gap_before(self, happening: Happening) -> bool:
-        return any(self._missing_before(happening.after.account_id, one) for one in happening.emitted)
-
-    def _missing_before(self, account_id: str, emitted: Published | Changed) -> range | None:
-        """The sequences between what has been told of a dialog and this event."""
-        if not isinstance(emitted, Published) or emitted.sequence is None:
-            return None
-        known = self._next.get((account_id, emitted.dialog_id))
-        return range(known, emitted.sequence) if known is not None and known < emitted.sequence else None
-
-    async def _read_missing(self, happening: Happening) -> list[Published]:
-        found: list[Published] = []
-        after = happening.after
-        for emitted in happening.emitted:
-            gap = self._missing_before(after.account_id, emitted)
-            if gap is None or not isinstance(emitted, Published):
-                continue
-            most = min(len(gap), _MOST_MISSING)
-            stored = await self._read_events(
-                after.account_id, after.conversation_id, emitted.dialog_id, gap.start, most
-            )
-            found += [_published(emitted.dialog_id, one) for one in stored if one.sequence in gap]
-            break  # those after it in the same request follow without a gap
-        return found
-
-    def _skip_gap(self, happening: Happening) -> None:
-        for emitted in happening.emitted:
-            if isinstance(emitted, Published) and emitted.sequence is not None:
-                _put(self._next, (happening.after.account_id, emitted.dialog_id), emitted.sequence)
-                return
 
     def _tell(self, happening: Happening) -> None:
         after = happening.after
         for emitted in happening.emitted:
             if isinstance(emitted, Changed):
                 self._tell_change(emitted.conversation, None)
-            elif self._tell_event(after, emitted) and emitted.event.is_content:
+                continue
+            self._tell_event(after, emitted)
+            if emitted.event.is_content:
                 self._tell_change(after, emitted)
 
     def _tell_change(self, conversation: Conversation, last: Published | None) -> None:
-        key = (conversation.account_id, conversation.conversation_id)
-        if conversation.revision < self._revisions.get(key, 0):
-            return  # a later state has been told already
-        _put(self._revisions, key, conversation.revision)
         self.note_dialogs(conversation)
         if last is not None and last.audience is not Audience.ALL:
             last = None
@@ -213,26 +192,22 @@ class Hub:
             for subscription in socket.subscriptions.values():
                 tell_change(socket, subscription, change)
 
-    def _tell_event(self, conversation: Conversation, published: Published) -> bool:
-        """Tell those who take part in the dialog; return whether it was new."""
-        key = (conversation.account_id, published.dialog_id)
-        if published.sequence is not None:
-            if published.sequence < self._next.get(key, 0):
-                return False
-            _put(self._next, key, published.sequence + 1)
-        dialog = conversation.find_dialog(published.dialog_id)
+    def _tell_event(self, conversation: Conversation, published: Published) -> None:
+        """Tell those who take part in the dialog, and those who follow it."""
+        account_id, dialog = conversation.account_id, conversation.find_dialog(published.dialog_id)
         if dialog is None:
-            return False
-        rendered: dict[bool, bytes] = {}
+            return
+        sockets = dict(self._followers.get((account_id, published.dialog_id), ()))
         for one in dialog.participants:
-            if one.role is Role.CONSUMER or not one.is_active:
-                continue
-            for socket in tuple(self._by_user.get((conversation.account_id, one.id), ())):
-                is_new = socket.is_new_style
-                if is_new not in rendered:
-                    rendered[is_new] = self.renderer.published(conversation, published, is_new=is_new)
-                socket.tell(rendered[is_new])
-        return True
+            if one.role is not Role.CONSUMER and one.is_active:
+                sockets |= self._by_user.get((account_id, one.id), {})
+        rendered: dict[bool, bytes] = {}
+        place = None if published.sequence is None else (published.dialog_id, published.sequence)
+        for socket in sockets:
+            is_new = socket.is_new_style
+            if is_new not in rendered:
+                rendered[is_new] = self.renderer.published(conversation, published, is_new=is_new)
+            socket.tell(rendered[is_new], place=place)
 
     # Routing
 
@@ -248,8 +223,18 @@ class Hub:
     def _tell_task(self, item: RoutingTaskChanged) -> None:
         for socket in tuple(self._by_user.get((item.account_id, item.user_pid), ())):
             for subscription_id in socket.task_subscriptions:
-                is_new = socket.is_new_style
-                socket.tell(self.renderer.task(subscription_id, item.task, item.type, is_new=is_new))
+                self.tell_task(socket, subscription_id, item.task, item.type)
+
+    def tell_task(self, socket: AgentSocket, subscription_id: str, task: RoutingTask, type_: ChangeType) -> None:
+        """Tell a subscription of a ring; that it waits only once, because clients accept it each time."""
+        told = socket.task_subscriptions[subscription_id]
+        if any(ring.state is RingState.WAITING for ring in task.rings):
+            if task.task_id in told:
+                return
+            told.add(task.task_id)
+        else:
+            told.discard(task.task_id)
+        socket.tell(self.renderer.task(subscription_id, task, type_, is_new=socket.is_new_style))
 
     def _tell_state(self, item: AgentStateChanged) -> None:
         for socket in tuple(self._by_account.get(item.account_id, ())):
@@ -262,6 +247,9 @@ class Hub:
 def tell_change(socket: AgentSocket, subscription: Subscription, change: Change) -> None:
     """Tell a subscription of a conversation: UPSERT while it matches, DELETE when it does no more."""
     conversation_id = change.conversation.conversation_id
+    if subscription.arriving is not None:
+        subscription.arriving[conversation_id] = change
+        return
     if subscription.wanted.matches(change.conversation):
         subscription.known.add(conversation_id)
         socket.tell(*change.parts(subscription.raw_id, is_new=socket.is_new_style, type_="UPSERT"))
@@ -270,19 +258,12 @@ def tell_change(socket: AgentSocket, subscription: Subscription, change: Change)
         socket.tell(*change.parts(subscription.raw_id, is_new=socket.is_new_style, type_="DELETE"))
 
 
-def _published(dialog_id: str, stored: StoredEvent) -> Published:
-    kind = EventKind.CONTENT if '"ContentEvent"' in stored.event else EventKind.ACCEPT_STATUS
-    return Published(
-        dialog_id,
-        stored.sequence,
-        stored.originator_id,
-        Role(stored.role),
-        stored.server_timestamp,
-        Event(kind, stored.event),
-        Audience(stored.audience),
-        stored.client_properties,
-        stored.metadata,
-    )
+def _people_of(happening: Happening) -> set[str]:
+    """Everybody who is named in what happened, and has two names."""
+    authors = {
+        one.originator_id for one in happening.emitted if isinstance(one, Published) and one.role is not Role.CONSUMER
+    }
+    return agents_of(happening.after) | authors
 
 
 def _take_out(sockets: dict[K, dict[AgentSocket, None]], key: K, socket: AgentSocket) -> None:

@@ -1,10 +1,12 @@
 """One connection's work: requests one after the other, and after each answer what happened meanwhile.
 
 A client hears of no change before it knows that its own request made it. Requests wait in a short queue; while it is
-full, nothing more is read from the socket.
+full, nothing more is read from the socket. A line that settles first holds back what happens for a moment, because
+clients know what to do with an event only once they have been told of its conversation.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
@@ -17,16 +19,20 @@ MOST_WAITING: Final = 64
 _MOST_HELD: Final = 5_000
 _LONGEST_REASON: Final = 120
 Job: TypeAlias = Callable[[], Awaitable[None]]
+Place: TypeAlias = tuple[str, int]
+"""A dialog's id and a sequence in it."""
 _log = structlog.get_logger("messaging.sockets")
 
 
-class Line:
+class Line(ABC):
     """What a socket brings is given to ``answer``, one message at a time; ``tell`` sends notifications."""
 
     def __init__(self) -> None:
         self.socket: Socket | None = None
         self._waiting: deque[bytes | Job] = deque()
-        self._held: list[Sequence[bytes]] | None = None
+        self._held: list[tuple[Sequence[bytes], Place | None]] = []
+        self._is_busy = False
+        self._settling: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
 
     def opened(self, socket: Socket) -> None:
@@ -42,21 +48,47 @@ class Line:
         del code
         self.socket = None
         self._waiting.clear()
+        self.settled()
         if self._work is not None:
             self._work.cancel()
 
+    @abstractmethod
     async def answer(self, data: bytes) -> None:
         """Do what a message asks and ``send`` the answer."""
-        raise NotImplementedError
 
-    def tell(self, *parts: bytes) -> None:
-        """Send a notification, given in parts; while a request is under way, after its answer."""
-        if self._held is None:
+    def tell(self, *parts: bytes, place: Place | None = None) -> None:
+        """Send a notification, given in parts; while a request is under way, after its answer.
+
+        ``place`` is that of the event it is about, for ``forget_held``.
+        """
+        if not self._is_busy and self._settling is None:
             self.send(*parts)
         elif len(self._held) < _MOST_HELD:
-            self._held.append(parts)
+            self._held.append((parts, place))
         else:
             self.end(TOO_MUCH, "too much happened at once")
+
+    def forget_held(self, dialog_id: str, below: int) -> None:
+        """Send no event of a dialog that is held back and comes before a sequence: it has been sent otherwise."""
+        self._held = [one for one in self._held if one[1] is None or one[1][0] != dialog_id or one[1][1] >= below]
+
+    def settle(self, seconds: float) -> None:
+        """Hold back what happens until ``settled``, but not for longer than this."""
+        self._settling = asyncio.get_running_loop().call_later(seconds, self.settled)
+
+    def settled(self) -> None:
+        """The client knows what it needs to know."""
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+            self._release()
+
+    def _release(self) -> None:
+        if self._is_busy or self._settling is not None:
+            return
+        held, self._held = self._held, []
+        for parts, _ in held:
+            self.send(*parts)
 
     def send(self, *parts: bytes) -> None:
         """Send now."""
@@ -82,13 +114,12 @@ class Line:
                 item = self._waiting.popleft()
                 if len(self._waiting) == MOST_WAITING // 2:
                     self.socket.resume()
-                self._held = []
+                self._is_busy = True
                 try:
                     await (self.answer(item) if isinstance(item, bytes) else item())
                 finally:
-                    held, self._held = self._held, None
-                for parts in held:
-                    self.send(*parts)
+                    self._is_busy = False
+                self._release()
         except Exception:  # noqa: BLE001 - the client comes back and reads on; a half-told change would stay so
             _log.exception("a socket failed")
             self.end(FAILED, "the server failed")

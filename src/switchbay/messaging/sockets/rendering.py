@@ -18,9 +18,9 @@ from switchbay.messaging.wire.notifications import CONVERSATION_CHANGE, MESSAGIN
 OLD_CONVERSATION_CHANGE: Final = ".ams.aam.ExConversationChangeNotification"
 OLD_EVENT: Final = ".ams.ms.OnlineEventDistribution"
 OLD_ROUTING_TASK: Final = ".ams.routing.RoutingTaskNotification"
-NEW_ROUTING_TASK: Final = "routing.RoutingTaskNotification"
+NEW_ROUTING_TASK: Final = "routing.routingTaskNotification"
 OLD_AGENT_STATE: Final = ".ams.routing.AgentStateNotification"
-NEW_AGENT_STATE: Final = "routing.AgentStateNotification"
+NEW_AGENT_STATE: Final = "routing.agentStateNotification"
 _ROLES: Final = tuple(role.value for role in Role)
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode

@@ -32,7 +32,7 @@ from switchbay.messaging.service import Messaging
 from switchbay.messaging.sockets import frames, profiles
 from switchbay.messaging.sockets.changes import Changes, UpdateBody
 from switchbay.messaging.sockets.frames import CLOCK, STRING, Frame
-from switchbay.messaging.sockets.hub import AgentSocket, Hub
+from switchbay.messaging.sockets.hub import AgentSocket, Hub, tell_change
 from switchbay.messaging.sockets.names import Names
 from switchbay.messaging.sockets.reading import find_by_dialog, list_wanted
 from switchbay.messaging.sockets.rendering import agents_of, many
@@ -245,13 +245,11 @@ class Requests:
 
     async def _subscribe_routing_tasks(self, _frame: Frame) -> Done:
         subscription_id = self._new_subscription()
-        tasks = await self._means.routing.open_tasks(self._account_id, self._pid)
-        self._socket.task_subscriptions.add(subscription_id)
+        self._socket.task_subscriptions[subscription_id] = set()
 
         async def tell() -> None:
-            is_new = self._socket.is_new_style
-            for task in tasks:
-                self._socket.tell(self._means.hub.renderer.task(subscription_id, task, "UPSERT", is_new=is_new))
+            for task in await self._means.routing.open_tasks(self._account_id, self._pid):
+                self._means.hub.tell_task(self._socket, subscription_id, task, "UPSERT")
 
         return Done("GenericSubscribeResponse", {"subscriptionId": subscription_id}, tell)
 
@@ -267,7 +265,8 @@ class Requests:
 
     def _new_subscription(self) -> str:
         socket = self._socket
-        count = len(socket.subscriptions) + len(socket.task_subscriptions) + len(socket.state_subscriptions)
+        count = len(socket.subscriptions) + len(socket.task_subscriptions)
+        count += len(socket.state_subscriptions) + len(socket.followed)
         if count >= MOST_SUBSCRIPTIONS:
             raise AppError(
                 Kind.TOO_MANY,
@@ -303,18 +302,35 @@ class Requests:
         found = await list_wanted(means.messaging, self._account_id, subscription.wanted, _MOST_CONVERSATIONS)
         await means.names.learn(self._account_id, {pid for one in found for pid in agents_of(one)})
         is_new = self._socket.is_new_style
+        # What changed while they were read has been kept: of each conversation the later of the two is told.
+        arriving, subscription.arriving = subscription.arriving or {}, None
+        read = {one.conversation_id: one.revision for one in found}
+        newer = {
+            conversation_id: change
+            for conversation_id, change in arriving.items()
+            if change.conversation.revision > read.get(conversation_id, -1)
+        }
+        found = [one for one in found if one.conversation_id not in newer]
         for start in range(0, len(found), _A_NOTIFICATION):
             some = found[start : start + _A_NOTIFICATION]
             for one in some:
                 means.hub.note_dialogs(one)
             subscription.known.update(one.conversation_id for one in some)
             results = [means.hub.renderer.conversation(one, None, is_new=is_new) for one in some]
-            self._socket.tell(many(subscription.id, results, is_new=is_new))
+            self._socket.send(many(subscription.id, results, is_new=is_new))
+        for change in newer.values():
+            tell_change(self._socket, subscription, change)
+        self._socket.settled()
 
     async def _unsubscribe(self, frame: Frame) -> Done:
         subscription_id = frames.read_body(frame, _unsubscribe).subscription_id
         socket = self._socket
-        if socket.subscriptions.pop(subscription_id, None) is None:
+        subscriptions: tuple[dict[str, Any], ...] = (
+            socket.subscriptions,
+            socket.task_subscriptions,
+            socket.state_subscriptions,
+        )
+        if all(some.pop(subscription_id, None) is None for some in subscriptions):
             raise AppError(Kind.NOT_FOUND, "subscription_unknown", "There is no such subscription on this socket.")
         return Done(STRING, "OK Unsubscribed successfully")
 
@@ -381,9 +397,13 @@ class Requests:
             found = await self._read_events(body, is_new=True)
             if found:
                 shown = {"dialogId": body.dialog_id, "changes": found}
-                self._socket.tell(frames.notification("ms.MessagingEventNotification", _encode(shown)))
+                self._socket.send(frames.notification("ms.MessagingEventNotification", _encode(shown)))
+                self._socket.forget_held(body.dialog_id, found[-1]["sequence"] + 1)
 
         await self._readable(body)
+        if body.dialog_id not in self._socket.followed:
+            self._new_subscription()
+            self._means.hub.follow(self._socket, body.dialog_id)
         self._socket.is_new_style = True
         return Done("GenericSubscribeResponse", {}, tell)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from switchbay.messaging.domain import Conversation, OpenOrClose
+from switchbay.messaging.sockets.rendering import Change
 
 MOST_SUBSCRIPTIONS: Final = 100
 
@@ -49,6 +50,9 @@ class Subscription:
     wanted: Wanted
     known: set[str] = field(default_factory=set)
     raw_id: bytes = b""
+    arriving: dict[str, Change] | None = field(default_factory=dict)
+    """What changed while the conversations were read that there are, the last change of each; None once they are told.
+    """
 
     def __post_init__(self) -> None:
         """Keep the id as it goes into notifications."""

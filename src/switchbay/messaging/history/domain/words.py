@@ -48,6 +48,11 @@ class Query:
         """Whether it is one whole word."""
         return len(self.terms) == 1 and len(self.terms[0].words) == 1 and not self.terms[0].is_prefix
 
+    @property
+    def has_phrase(self) -> bool:
+        """Whether words must follow each other."""
+        return any(len(term.words) > 1 for term in self.terms)
+
 
 def spoken_text(event: str) -> str:
     """What can be searched in an event (JSON text): the message, the caption, the texts of structured content."""

@@ -48,6 +48,7 @@ _NUMBERS: Final = (
 _LAST_NUMBER: Final = sa.bindparam("window", type_=sa.Integer)
 _WINDOW: Final = 5_000
 _FOUND_OFTEN: Final = 6
+_PHRASE_FOUND_OFTEN: Final = 2  # the index does not know what follows what: taking a phrase out of it is dear
 _on_sqlite: Final = sa.text(_FOUND.format(documents=_SQLITE))
 _on_postgresql: Final = {
     name: sa.text(_FOUND.format(documents=documents)).bindparams(
@@ -80,7 +81,8 @@ async def search(tx: Tx, account_id: str, query: Query, *, since: int, before: i
         return found
     if query.is_word:
         return await tx.fetch(_on_postgresql["of_a_word"], params)
-    if len(found) >= _FOUND_OFTEN:  # as many documents as should have enough, if it was always said as often
+    if len(found) >= (_PHRASE_FOUND_OFTEN if query.has_phrase else _FOUND_OFTEN):
+        # as many documents as should have enough, if it was always said as often
         found = await tx.fetch(among_the_newest, {**params, "window": _WINDOW * most * 3 // (2 * len(found))})
         if len(found) >= most:
             return found

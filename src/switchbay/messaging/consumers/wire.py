@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from switchbay.infra.web import decode_as
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.domain import Conversation, OpenOrClose, Published, StoredEvent
 from switchbay.messaging.wire.notifications import (
@@ -63,7 +64,7 @@ class Frame(msgspec.Struct, rename="camel"):
     def find_header(self, name: str) -> Header | None:
         """The first header whose type ends with this name."""
         for raw in (self.headers or ())[:_MOST_HEADERS]:
-            header = _read(raw, _header)
+            header = decode_as(raw, _header)
             if header.type.rpartition(".")[2] == name:
                 return header
         return None
@@ -71,7 +72,7 @@ class Frame(msgspec.Struct, rename="camel"):
     def find_properties(self) -> str | None:
         """The header with the client's properties, as JSON text."""
         for raw in (self.headers or ())[:_MOST_HEADERS]:
-            if _read(raw, _header).type.rpartition(".")[2] == "ClientProperties":
+            if decode_as(raw, _header).type.rpartition(".")[2] == "ClientProperties":
                 return bytes(raw).decode()
         return None
 
@@ -120,7 +121,7 @@ anything: Final = msgspec.json.Decoder(dict[str, Any])
 
 def parse_frame(data: bytes) -> Frame:
     """Read a request. Raises ``malformed_json`` and ``invalid_body``."""
-    frame = _read(data, _frame)
+    frame = decode_as(data, _frame)
     if frame.kind != "req":
         raise AppError(Kind.INVALID, "invalid_body", "kind must be req.")
     if isinstance(frame.id, str) and not 1 <= len(frame.id) <= _LONGEST_ID:
@@ -131,16 +132,7 @@ def parse_frame(data: bytes) -> Frame:
 def read_body(frame: Frame, decoder: "msgspec.json.Decoder[T]") -> T:
     """Read a request's body; ``null`` and an absent one are an empty object."""
     raw = bytes(frame.body)
-    return _read(b"{}" if raw == b"null" else raw, decoder)
-
-
-def _read(data: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -> T:
-    try:
-        return decoder.decode(bytes(data))
-    except msgspec.ValidationError as error:
-        raise AppError(Kind.INVALID, "invalid_body", f"The request does not fit: {error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AppError(Kind.INVALID, "malformed_json", "The frame is not valid JSON.") from error
+    return decode_as(b"{}" if raw == b"null" else raw, decoder)
 
 
 # Answers

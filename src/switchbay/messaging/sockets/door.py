@@ -5,8 +5,9 @@ user logs out, is disabled, or lets the session expire.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -167,12 +168,12 @@ class AgentDoor:
     # Sessions
 
     async def _sessions_ended(self, tx: Tx, account_id: str, ended: Sequence[EndedSession], _reason: EndReason) -> None:
-        over = {one.session_id for one in ended}
-        tx.on_commit(lambda: self._close(account_id, lambda socket: socket.session_id in over))
+        tx.on_commit(partial(self._close, account_id, {one.session_id for one in ended}))
 
-    def _close(self, account_id: str, is_over: Callable[[AgentSocket], bool]) -> None:
+    def _close(self, account_id: str, over: Collection[str]) -> None:
+        """End the sockets of these sessions."""
         for socket in self.hub.sockets_of(account_id):
-            if is_over(socket):
+            if socket.session_id in over:
                 socket.end(SESSION_OVER, "the session is over")
 
     async def look_once(self) -> None:
@@ -181,9 +182,7 @@ class AgentDoor:
             held = sorted({socket.session_id for socket in self.hub.sockets_of(account_id)})
             for start in range(0, len(held), _SESSIONS_AT_ONCE):
                 some = held[start : start + _SESSIONS_AT_ONCE]
-                over = set(some) - await self._accounts.live_sessions(account_id, some)
-                if over:
-                    self._close(account_id, lambda socket, over=over: socket.session_id in over)  # type: ignore[misc]
+                self._close(account_id, set(some) - await self._accounts.live_sessions(account_id, some))
 
     async def _look_until_stopped(self) -> None:
         while True:

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from switchbay.infra.web import decode_as
 from switchbay.kit.errors import AppError, Kind
-from switchbay.messaging.errors import parameter_missing
 
 STRING: Final = ".ReqBody$StringResp"
 CLOCK: Final = ".GetClock$Response"
@@ -47,7 +47,7 @@ _frame: Final = msgspec.json.Decoder(Frame)
 
 def parse_frame(data: bytes) -> Frame:
     """Read a request. Raises ``malformed_json`` and ``invalid_body``."""
-    frame = _read(data, _frame)
+    frame = decode_as(data, _frame)
     if frame.kind != "req":
         raise AppError(Kind.INVALID, "invalid_body", "kind must be req.")
     if len(frame.id) > _LONGEST_ID:
@@ -58,19 +58,7 @@ def parse_frame(data: bytes) -> Frame:
 def read_body(frame: Frame, decoder: "msgspec.json.Decoder[T]") -> T:
     """Read a request's body; ``null`` and an absent one are an empty object."""
     raw = bytes(frame.body)
-    return _read(b"{}" if raw == b"null" else raw, decoder)
-
-
-def _read(data: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    try:
-        return decoder.decode(data)
-    except msgspec.ValidationError as error:
-        missing = str(error)
-        if missing.startswith("Object missing required field `"):
-            raise parameter_missing(missing.split("`")[1]) from error
-        raise AppError(Kind.INVALID, "invalid_body", f"The request does not fit: {error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AppError(Kind.INVALID, "malformed_json", "The request is not valid JSON.") from error
+    return decode_as(b"{}" if raw == b"null" else raw, decoder)
 
 
 def metadata_text(frame: Frame) -> str | None:

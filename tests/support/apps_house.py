@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
-from fastapi import FastAPI
 from starlette.routing import Mount
 
 from support.accounts_house import HOME, PASSWORD
+from support.management import management
 from switchbay.accounts.public import OPERATOR, Accounts, AuditEntry, Role
 from switchbay.apps import admin, routes
 from switchbay.apps.public import Apps
@@ -128,9 +128,8 @@ class AppsHouse:
 
 def platform(apps: Apps, accounts: Accounts) -> web.Application:
     """The room's routes behind the same handlers as in the whole program."""
-    management = FastAPI(exception_handlers=web.MANAGEMENT_EXCEPTION_HANDLERS)
-    management.include_router(admin.router(apps, accounts))
-    return web.Application([*routes.routes(apps, accounts), Mount("/switchbay/v1", management)])
+    api = Mount("/switchbay/v1", management(admin.router, apps, accounts))
+    return web.Application([*routes.routes(apps, accounts), api])
 
 
 async def populate(accounts: Accounts) -> dict[str, str]:

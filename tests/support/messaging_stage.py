@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from starlette.routing import Mount
 
 from support.accounts_house import ACCOUNT, OTHER, PASSWORD, cheap_passwords
+from support.filled import filled
 from support.management import management_of
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.infra.db import Database, Tx, metadata
@@ -239,6 +240,13 @@ def unknown_id() -> str:
     return str(uuid.uuid4())
 
 
+async def _populate(accounts: Accounts) -> None:
+    await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
+    await accounts.create_account(OTHER, "Other Brand", OPERATOR)
+    for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):
+        await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
+
+
 @asynccontextmanager
 async def stage_on(
     db: Database,
@@ -258,10 +266,7 @@ async def stage_on(
     vault = Vault([("test", b"\x07" * 32)])
     accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     if is_new:
-        await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
-        await accounts.create_account(OTHER, "Other Brand", OPERATOR)
-        for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):
-            await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
+        await filled(db, clock, randomness, "messaging", lambda: _populate(accounts))
     webhooks, tokens = Webhooks(), Tokens()
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits or Limits())
     with tempfile.TemporaryDirectory(prefix="switchbay-files-") as name:

@@ -4,6 +4,8 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +13,7 @@ from fastapi import APIRouter
 from starlette.routing import Mount
 
 from support.accounts_house import HOME, PASSWORD, cheap_passwords
+from support.filled import filled
 from support.management import management_of
 from switchbay.accounts import admin as accounts_admin
 from switchbay.accounts.public import OPERATOR, Accounts, Role
@@ -92,21 +95,29 @@ def _routers(*rooms: Any) -> APIRouter:
     return every
 
 
+@cache
+def stage_settings() -> Settings:
+    """The settings of most stages; reading them from all their sources takes longer than the rest of a stage."""
+    return Settings(data_dir=Path("unused"))
+
+
 async def make_stage(
     db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, egress: Egress, settings: Settings
 ) -> Stage:
     """Build a node and fill it. A second call with the same database builds another node beside it: ``join_stage``."""
     stage = join_stage(db, clock, randomness, vault, egress, settings)
-    for account_id in (ACCOUNT, OTHER_ACCOUNT):
-        await stage.accounts.create_account(account_id, "Example Brand", OPERATOR)
-        for role in Role:
-            await stage.accounts.create_user(account_id, role.value, PASSWORD, [role], OPERATOR)
-    for role in Role:
-        opened = await stage.accounts.login(ACCOUNT, role.value, PASSWORD, HOME)
-        stage.bearers[role.value] = opened.bearer.reveal()
-    foreign = await stage.accounts.login(OTHER_ACCOUNT, "admin", PASSWORD, HOME)
-    stage.bearers["foreign"] = foreign.bearer.reveal()
+    stage.bearers.update(await filled(db, clock, randomness, "oauth", lambda: _populate(stage.accounts)))
     return stage
+
+
+async def _populate(accounts: Accounts) -> dict[str, str]:
+    for account_id in (ACCOUNT, OTHER_ACCOUNT):
+        await accounts.create_account(account_id, "Example Brand", OPERATOR)
+        for role in Role:
+            await accounts.create_user(account_id, role.value, PASSWORD, [role], OPERATOR)
+    bearers = {role.value: (await accounts.login(ACCOUNT, role.value, PASSWORD, HOME)).bearer.reveal() for role in Role}
+    bearers["foreign"] = (await accounts.login(OTHER_ACCOUNT, "admin", PASSWORD, HOME)).bearer.reveal()
+    return bearers
 
 
 def join_stage(

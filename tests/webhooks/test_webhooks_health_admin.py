@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from support.accounts_house import cheap_passwords
+from support.filled import filled
 from support.management import management
 from support.receiver import Answer
 from support.webhooks_house import ACCOUNT, APP, House, owner_of
@@ -33,11 +34,15 @@ CALLS = [
 @pytest.fixture
 async def accounts(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> Accounts:
     built = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
-    for account in (ACCOUNT, OTHER_ACCOUNT):
-        await built.create_account(account, f"Account {account}", OPERATOR)
-        for role in Role:
-            await built.create_user(account, role.value, PASSWORD, frozenset({role}), OPERATOR)
+    await filled(db, clock, randomness, __name__, lambda: _populate(built))
     return built
+
+
+async def _populate(accounts: Accounts) -> None:
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        await accounts.create_account(account, f"Account {account}", OPERATOR)
+        for role in Role:
+            await accounts.create_user(account, role.value, PASSWORD, frozenset({role}), OPERATOR)
 
 
 @pytest.fixture

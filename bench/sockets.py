@@ -108,9 +108,7 @@ def latency(stage: Stage, seconds: float) -> Figures:
 
 def _percentiles(came: Came) -> Figures:
     ordered = sorted(came.latencies) or [0.0]
-    return {
-        f"p{share}_ms": ordered[min(len(ordered) - 1, len(ordered) * share // 100)] for share in (50, 95, 99)
-    }
+    return {f"p{share}_ms": ordered[min(len(ordered) - 1, len(ordered) * share // 100)] for share in (50, 95, 99)}
 
 
 def idle(stage: Stage, count: int) -> Figures:

@@ -73,9 +73,7 @@ async def _serve(port: int, certificate: Path) -> None:
         rounds, size, together = map(int, line.split())
         begun, cpu = time.monotonic(), time.process_time()
         await _speak(everybody, rounds, size, together)
-        print(
-            json.dumps({"seconds": time.monotonic() - begun, "cpu_seconds": time.process_time() - cpu}), flush=True
-        )
+        print(json.dumps({"seconds": time.monotonic() - begun, "cpu_seconds": time.process_time() - cpu}), flush=True)
 
 
 def main() -> None:

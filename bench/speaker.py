@@ -1,6 +1,6 @@
 """What fan-out is compared with: a server that upgrades whoever comes, and writes the same frame to all connections.
 
-No JSON, no database, no HTTP framework: asyncio and TLS only, on the event loop and with the certificate that the server
+No JSON, no database, no HTTP framework: asyncio and TLS only, on the server's event loop and with a certificate as it
 has. A line on standard input says how many frames each connection gets, how large, and how many of them in one write.
 """
 
@@ -14,6 +14,7 @@ from typing import cast
 
 import uvloop
 
+from switchbay.infra import process
 from switchbay.infra.tls import server_context
 from switchbay.infra.websocket import frame_head
 
@@ -82,6 +83,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--certificate", type=Path, required=True)
     given = parser.parse_args()
+    process.tune()
     uvloop.run(_serve(given.port, given.certificate))
 
 

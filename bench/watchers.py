@@ -1,9 +1,10 @@
 """Many WebSocket clients in one process that take as little as possible of the machine: they count what comes.
 
-Each line of the file is one connection: the path of its upgrade and the requests that it then sends, apart by tabs. Frames
-are counted and never parsed, except that of some connections the time is taken: a message carries the time of its POST, as
-the load generators write it. One command a line comes in, one JSON line goes out for each: ``begin`` counts anew, ``take``
-tells what came since then, ``latencies`` also how long it took, ``ping`` asks every connection for a sign of life first.
+Each line of the file is one connection: the path of its upgrade and the requests that it then sends, apart by tabs.
+Frames are counted and never parsed, except that of some connections the time is taken: a message carries the time of
+its POST, as the load generators write it. One command a line comes in, one JSON line goes out for each: ``begin``
+counts anew, ``take`` tells what came since then, ``latencies`` also how long it took, ``ping`` asks every connection
+for a sign of life first.
 """
 
 import argparse

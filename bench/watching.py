@@ -26,7 +26,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came to all connections together; ``least`` and ``most`` frames at one of them. Latencies in milliseconds."""
+    """What came to all connections; ``least`` and ``most`` frames at one of them. Latencies in milliseconds."""
 
     open: int
     pongs: int
@@ -44,7 +44,7 @@ class Came:
 
 
 class Watchers:
-    """A process of clients. ``timed``: take the time at every so-manieth of them, of frames that begin with ``marks``."""
+    """A process of clients. ``timed``: take the time at every so-manieth, of frames that have ``marks`` early on."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Watchers:
 
 
 class BareSpeaker:
-    """The server to compare with (``bench.speaker``): it writes the same frame to every connection, and does nothing else."""
+    """The server to compare with (``bench.speaker``): it writes the same frame to every connection."""
 
     def __init__(self, certificate: Path) -> None:
         self.port = free_port()

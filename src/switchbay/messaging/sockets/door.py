@@ -39,6 +39,9 @@ from switchbay.messaging.sockets.subscriptions import Subscription
 
 PATH: Final = "/ws_api/account/{account}/messaging/brand/{bearer}"
 SESSION_OVER: Final = 4401
+_WITHOUT_STATES: Final = frozenset({"1", "1.0", "2", "2.0"})
+"""The versions before 2.1, which do not know of participants that are only suggested. Without a version it is the
+newest."""
 _SETTLE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 15.0
 _SESSIONS_AT_ONCE: Final = 500
@@ -137,7 +140,8 @@ class AgentDoor:
                 {"most": self._most_of_user},
             )
         await self._names.learn(account_id, (principal.user_pid,))
-        return AgentConnection(self, principal, self._randomness.uuid())
+        has_states = upgrade.query.get("v") not in _WITHOUT_STATES
+        return AgentConnection(self, principal, self._randomness.uuid(), has_states=has_states)
 
     def requests_of(self, principal: Principal, socket: AgentSocket) -> Requests:
         """The requests of an agent on one socket."""
@@ -196,7 +200,7 @@ class AgentDoor:
 class AgentConnection(Line):
     """One socket of an agent."""
 
-    def __init__(self, door: AgentDoor, principal: Principal, socket_id: str) -> None:
+    def __init__(self, door: AgentDoor, principal: Principal, socket_id: str, *, has_states: bool) -> None:
         super().__init__()
         self._door = door
         self.account_id = principal.account_id
@@ -204,6 +208,7 @@ class AgentConnection(Line):
         self.session_id = principal.session_id
         self.socket_id = socket_id
         self.is_new_style = False
+        self.has_states = has_states
         self.subscriptions: dict[str, Subscription] = {}
         self.task_subscriptions: dict[str, set[str]] = {}
         self.state_subscriptions: dict[str, str] = {}

@@ -258,6 +258,7 @@ class Requests:
             seen_by=None if self._caller.may_manage else self._pid,
             consumer_id=given.consumer_id,
             since=given.min_last_updated_time,
+            offers=self._socket.has_states,
         )
         subscription = Subscription(self._new_subscription(), wanted)
         self._socket.subscriptions[subscription.id] = subscription
@@ -283,7 +284,10 @@ class Requests:
             for one in some:
                 means.hub.note_dialogs(one)
             subscription.known.update(one.conversation_id for one in some)
-            results = [means.hub.renderer.conversation(one, None, is_new=is_new) for one in some]
+            results = [
+                means.hub.renderer.conversation(one, None, is_new=is_new, has_states=self._socket.has_states)
+                for one in some
+            ]
             self._socket.send(many(subscription.id, results, is_new=is_new))
         for change in newer.values():
             tell_change(self._socket, subscription, change)

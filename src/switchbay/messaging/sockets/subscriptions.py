@@ -13,8 +13,9 @@ MOST_SUBSCRIPTIONS: Final = 100
 class Wanted:
     """Which conversations. None restricts nothing; ``agents`` and ``seen_by`` are PIds.
 
-    ``agents``: one of them takes part, or is offered the conversation. ``seen_by``: this agent does too, for users who
-    may see their own conversations only. ``since``: changed at this time or later, epoch milliseconds.
+    ``agents``: one of them takes part, or, with ``offers``, is offered the conversation. ``seen_by``: this agent does
+    too, for users who may see their own conversations only. ``since``: changed at this time or later, epoch
+    milliseconds.
     """
 
     states: frozenset[OpenOrClose] | None = None
@@ -23,6 +24,7 @@ class Wanted:
     seen_by: str | None = None
     consumer_id: str | None = None
     since: int = 0
+    offers: bool = True
 
     def matches(self, conversation: Conversation) -> bool:
         """Whether the conversation, as it stands, is one of them."""
@@ -36,7 +38,9 @@ class Wanted:
             return False
         if self.agents is None and self.seen_by is None:
             return True
-        there = {one.id for dialog in conversation.dialogs for one in dialog.participants}
+        there = {
+            one.id for dialog in conversation.dialogs for one in dialog.participants if one.is_active or self.offers
+        }
         if self.seen_by is not None and self.seen_by not in there:
             return False
         return self.agents is None or not self.agents.isdisjoint(there)

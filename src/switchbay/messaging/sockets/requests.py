@@ -36,7 +36,7 @@ from switchbay.messaging.sockets.hub import AgentSocket, Hub, tell_change
 from switchbay.messaging.sockets.names import Names
 from switchbay.messaging.sockets.reading import find_by_dialog, list_wanted
 from switchbay.messaging.sockets.rendering import agents_of, many
-from switchbay.messaging.sockets.subscriptions import MOST_SUBSCRIPTIONS, Subscription, Wanted
+from switchbay.messaging.sockets.subscriptions import MOST_SUBSCRIPTIONS, Subscription, Wanted, awaits_conductor
 from switchbay.messaging.wire.events import AGENT_STATUSES, parse_event
 
 _MOST_CONVERSATIONS: Final = 1_000
@@ -251,6 +251,7 @@ class Requests:
         if given.agent_ids is not None:
             found = [await self._means.names.find_pid(self._account_id, str(one)) for one in given.agent_ids]
             agents = frozenset(pid for pid in found if pid is not None)
+        account = await self._means.accounts.get_account(self._account_id)
         wanted = Wanted(
             states=None if given.conv_state is None else frozenset(given.conv_state),
             stages=None if given.stage is None else frozenset(given.stage),
@@ -259,6 +260,7 @@ class Requests:
             consumer_id=given.consumer_id,
             since=given.min_last_updated_time,
             offers=self._socket.has_states,
+            surveys=bool(account.survey_app),
         )
         subscription = Subscription(self._new_subscription(), wanted)
         self._socket.subscriptions[subscription.id] = subscription
@@ -400,15 +402,19 @@ class Requests:
         return found
 
     async def _readable(self, body: _QueryBody) -> Conversation:
-        """The conversation of a dialog, if this agent may read it: managers all, others those they have a part in."""
+        """The conversation of a dialog, if this agent may read it: managers all, others those they have a part in.
+
+        Others may also read a survey that waits for one of them to conduct it.
+        """
         found = await self._with_conversation(
             body.dialog_id,
             body.conversation_id,
             lambda conversation_id: self._means.messaging.get_conversation(self._account_id, conversation_id),
         )
-        if found.find_dialog(body.dialog_id) is None:
+        dialog = found.find_dialog(body.dialog_id)
+        if dialog is None:
             raise refusal(Reason.DIALOG_UNKNOWN)
-        if not self._caller.may_manage and self._pid not in agents_of(found):
+        if not (self._caller.may_manage or self._pid in agents_of(found) or awaits_conductor(dialog)):
             raise refusal(Reason.PARTICIPANT_MISSING)
         return found
 

@@ -8,6 +8,7 @@ from switchbay.messaging.store.consumers import (
     consumer_from,
     find_consumer,
     insert_consumers,
+    list_consumers,
     lock_consumers,
     update_consumers,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "insert_moves",
     "insert_outcomes",
     "insert_pages",
+    "list_consumers",
     "list_conversation_ids_of",
     "list_conversations",
     "list_conversations_of",

@@ -23,6 +23,7 @@ from switchbay.messaging.domain import (
     Open,
     OpenDialog,
     Publish,
+    RemoveParticipant,
     SetSkill,
     Step,
 )
@@ -144,6 +145,17 @@ async def test_the_list_tells_state_skill_waiting_time_and_agent(
         ["Kim Doe", "With an agent", "–", "Sales &amp; more", "agent"],
     ]
     assert shown[0][5] == began
+
+
+async def test_what_went_back_to_the_queue_waits_though_it_was_answered(
+    house: House, browser: Browser, agent: AccountUser
+) -> None:
+    conversation, caller = await begin(house), AgentCaller(agent.user_pid)
+    joining, leaving = AddParticipant(agent.user_pid, Part.ASSIGNED_AGENT), RemoveParticipant(agent.user_pid)
+    await do(house, caller, conversation, joining, said("One moment"))
+    await do(house, caller, conversation, leaving)
+    house.stage.clock.advance(seconds=180)
+    assert [row[1:3] for row in rows(await browser.open(LIST))] == [["Waiting", "3 min"]]
 
 
 async def test_the_list_holds_what_is_open_or_closed_or_all(house: House, browser: Browser) -> None:

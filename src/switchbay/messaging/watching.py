@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 
 from switchbay.accounts.public import User
-from switchbay.infra.db import Database
+from switchbay.infra.db import Database, Tx
 from switchbay.messaging import store
 from switchbay.messaging.domain import (
     AgentCaller,
@@ -46,8 +46,8 @@ class People(Protocol):
 class Glance:
     """A conversation in a list. Times are epoch milliseconds.
 
-    ``agent``: who is assigned, or is offered the conversation. ``waits_since``: the consumer's last word that nobody
-    has answered, 0 when there is none.
+    ``agent``: who is assigned, or is offered the conversation. ``waits_since``: since when the consumer waits for an
+    agent, or else for an answer of the agent's; 0 when for neither.
     """
 
     conversation_id: str
@@ -151,26 +151,34 @@ class Watching:
         consumer_ids = {one.consumer_id for one in found}
         pids = {one.id for conversation in found for dialog in conversation.dialogs for one in dialog.participants}
         users = await self._people.find_users_by_pid(account_id, (pids | set(authors)) - consumer_ids)
-        consumers = await self._db.read(lambda tx: store.list_consumers(tx, account_id, consumer_ids))
+        waiting_ids = [one.conversation_id for one in found if one.is_waiting]
+
+        async def read(tx: Tx) -> tuple[list[Consumer], dict[str, int]]:
+            consumers = await store.list_consumers(tx, account_id, consumer_ids)
+            return consumers, await store.list_waiting_since(tx, account_id, waiting_ids)
+
+        consumers, waiting = await self._db.read(read)
         skills = await self._routing.configuration.list_skills(account_id)
         return _Names(
             {one.user_pid: one.display_name or one.login_name for one in users},
             {one.consumer_id: _name_of(one) for one in consumers},
             {one.skill_id: one.name for one in skills},
+            waiting,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """How agents, consumers and skills are called, by their ids."""
+    """How agents, consumers and skills are called, by their ids, and since when conversations wait for an agent."""
 
     agents: Mapping[str, str]
     consumers: Mapping[str, str]
     skills: Mapping[str, str]
+    waiting: Mapping[str, int]
 
     def glance(self, conversation: Conversation) -> Glance:
         agent = conversation.assigned or conversation.suggested
-        is_open = conversation.state == "OPEN"
+        main, is_open = conversation.main, conversation.state == "OPEN"
         return Glance(
             conversation_id=conversation.conversation_id,
             consumer=self.consumer(conversation.consumer_id),
@@ -179,7 +187,7 @@ class _Names:
             if conversation.skill_id == UNASSIGNED
             else self.skills.get(conversation.skill_id, conversation.skill_id),
             agent="" if agent is None else self.agents.get(agent.id, agent.id),
-            waits_since=conversation.main.awaiting_since if is_open else 0,
+            waits_since=self.waiting.get(conversation.conversation_id) or (main.awaiting_since if is_open else 0),
             started_at=conversation.started_at,
             updated_at=conversation.updated_at,
         )

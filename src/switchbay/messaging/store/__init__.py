@@ -43,7 +43,7 @@ from switchbay.messaging.store.idempotency import (
 from switchbay.messaging.store.keys import Key
 from switchbay.messaging.store.moves import insert_moves, list_moves, move_rows
 from switchbay.messaging.store.participants import follow_participants, list_conversation_ids_of
-from switchbay.messaging.store.queue import follow_queue, waits_no_more_so
+from switchbay.messaging.store.queue import follow_queue, list_waiting_since, waits_no_more_so
 
 __all__ = [
     "PAGES_AT_ONCE",
@@ -76,6 +76,7 @@ __all__ = [
     "list_open_of",
     "list_page_nodes",
     "list_pages",
+    "list_waiting_since",
     "lock_consumers",
     "lock_conversations",
     "move_rows",

@@ -11,12 +11,11 @@ from switchbay.engagement.domain.happenings import Happening
 from switchbay.engagement.domain.visit import Exposure, Visit
 from switchbay.engagement.monitoring import store
 from switchbay.engagement.monitoring.domain.asked import Asked, Decision, Surroundings, Visitor
-from switchbay.engagement.monitoring.domain.conversing import converse
 from switchbay.engagement.monitoring.domain.deciding import decide
 from switchbay.engagement.monitoring.domain.describing import identities_in
 from switchbay.engagement.monitoring.domain.goals import exposures_of
 from switchbay.engagement.monitoring.domain.sessions import is_live
-from switchbay.engagement.monitoring.errors import Refusal, session_invalid, too_many_sessions
+from switchbay.engagement.monitoring.errors import Refusal, too_many_sessions
 from switchbay.engagement.monitoring.neighbours import OpenConversation, OpenConversations, Recording, Subject
 from switchbay.engagement.monitoring.wire.bodies import EngagementBody
 from switchbay.infra.db import Tx
@@ -25,19 +24,7 @@ from switchbay.kit.record import Record
 _EXPOSING: Final = frozenset({"displayed", "accepted", "conversation"})
 
 
-class Conversed(Record, frozen=True):
-    """A conversation has begun from an offer."""
-
-    account_id: str
-    visitor_id: str
-    session_id: str
-    context_id: str
-    conversation_id: str
-
-
-Item: TypeAlias = Asked | Conversed
-Outcome: TypeAlias = Decision | Visit | Refusal
-"""A ``Visit`` for what needs no more of an answer."""
+Outcome: TypeAlias = Decision | Refusal
 
 
 class SessionLimit(Protocol):
@@ -58,18 +45,14 @@ class Means(Record, frozen=True):
     kept_ms: int
 
 
-async def run_batch(tx: Tx, items: Sequence[Item], now: int, means: Means) -> list[Outcome]:
+async def run_batch(tx: Tx, items: Sequence[Asked], now: int, means: Means) -> list[Outcome]:
     """Do all of them, each completely or not at all; ``now`` in milliseconds."""
     found = await store.lock_visits(tx, {(one.account_id, one.session_id) for one in items if one.session_id})
     visitors = await store.find_visitors(
         tx,
-        {
-            (one.account_id, one.visitor_id)
-            for one in items
-            if isinstance(one, Asked) and one.visitor_id and _live(found, one, now) is None
-        },
+        {(one.account_id, one.visitor_id) for one in items if one.visitor_id and _live(found, one, now) is None},
     )
-    subjects = {subject for one in items if isinstance(one, Asked) for subject in _subjects(found, one, now)}
+    subjects = {subject for one in items for subject in _subjects(found, one, now)}
     conversations = await means.open_conversations(tx, subjects) if subjects else {}
     ledger = _Ledger(found, visitors, conversations, now, means)
     outcomes = [ledger.take(one) for one in items]
@@ -77,7 +60,7 @@ async def run_batch(tx: Tx, items: Sequence[Item], now: int, means: Means) -> li
     return outcomes
 
 
-def _live(found: Mapping[store.Key, Visit], one: Item, now: int) -> Visit | None:
+def _live(found: Mapping[store.Key, Visit], one: Asked, now: int) -> Visit | None:
     visit = found.get((one.account_id, one.session_id))
     if visit is None or visit.visitor_id != one.visitor_id or not is_live(visit, now):
         return None
@@ -118,10 +101,10 @@ class _Ledger:
         self._subjects: set[tuple[Subject, str]] = set()
         self._happenings: dict[str, list[Happening]] = {}
 
-    def take(self, item: Item) -> Outcome:
+    def take(self, asked: Asked) -> Outcome:
         """Do one, or say why not."""
         try:
-            return self._ask(item) if isinstance(item, Asked) else self._converse(item)
+            return self._ask(asked)
         except Refusal as refusal:
             return refusal
 
@@ -140,17 +123,6 @@ class _Ledger:
             key = (asked.account_id, decision.visit.visitor_id)
             (self._new_visitors if visitor is None else self._seen_visitors)[key] = (self._now, exposures)
         return decision
-
-    def _converse(self, item: Conversed) -> Visit:
-        live = self._visits.get((item.account_id, item.session_id))
-        if live is None or live.visitor_id != item.visitor_id:
-            raise session_invalid()
-        changed = converse(live, item.context_id, item.conversation_id, self._now)
-        if changed is None:
-            raise session_invalid()
-        visit, happenings = changed
-        self._keep(item.account_id, live, visit, happenings)
-        return visit
 
     def _keep(self, account_id: str, before: Visit | None, visit: Visit, happenings: Sequence[Happening]) -> None:
         key = (account_id, visit.session_id)

@@ -1,7 +1,7 @@
-"""Where an address is, from a database file in MaxMind's format (GeoLite2-City and its like) that the operator supplies.
+"""Where an address is, from a file in MaxMind's format (GeoLite2-City and its like) that the operator supplies.
 
-The file is copied before it is opened, so that whoever overwrites it in place cannot pull it from under a look-up. It is
-loaded again when it changes; a file that cannot be read leaves what was loaded before, and without any there are no
+The file is copied before it is opened, so that whoever overwrites it in place cannot pull it from under a look-up. It
+is loaded again when it changes; a file that cannot be read leaves what was loaded before, and without any there are no
 places.
 """
 

@@ -8,18 +8,28 @@ from switchbay.apps.public import Client
 from switchbay.engagement.domain.happenings import Happening
 from switchbay.engagement.domain.published import Published
 from switchbay.infra.db import Tx
-from switchbay.kit.record import Record
 
 Subject: TypeAlias = tuple[str, str]
 """An account's id and the ``sub`` of somebody whom a client has named."""
 
 
-class OpenConversation(Record, frozen=True, kw_only=True):
-    """A conversation that goes on; ``campaign_id`` and the rest are those of the offer that it came from, if any."""
+class OpenConversation(Protocol):
+    """A conversation that goes on; the numbers are those of the offer that it came from, if it came from one."""
 
-    conversation_id: str
-    campaign_id: int | None = None
-    engagement_id: int | None = None
+    @property
+    def conversation_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def campaign_id(self) -> int | None:
+        """The campaign's."""
+        ...
+
+    @property
+    def engagement_id(self) -> int | None:
+        """The engagement's."""
+        ...
 
 
 class AccountBook(Protocol):

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from switchbay.engagement.domain.published import Published, PublishedCampaign, PublishedEngagement, PublishedGoal
 from switchbay.engagement.domain.visit import Visit
-from switchbay.engagement.monitoring.domain.asked import Rules
+from switchbay.engagement.monitoring.domain.asked import Choice, Rules
 from switchbay.engagement.monitoring.domain.pages import Entry
 from switchbay.engagement.monitoring.neighbours import Offers
 from switchbay.infra.memory import BoundedCache
@@ -36,9 +36,13 @@ class Targeting(Protocol):
         ...
 
     def choose(
-        self, eligible: Sequence[PublishedEngagement], visit: Visit, draw: float
+        self, eligible: Sequence[PublishedEngagement], visit: Visit, draw: Callable[[], float]
     ) -> PublishedEngagement | None:
         """One of the eligible engagements; the same as before while they are the same."""
+        ...
+
+    def digest(self, eligible: Sequence[PublishedEngagement]) -> int:
+        """A number that stands for a set of eligible engagements."""
         ...
 
     def reached(self, goal: PublishedGoal, before: Visit, after: Visit) -> int:
@@ -62,17 +66,17 @@ class CompiledRules:
         """The locations that match these entry points."""
         return self._index.locations_of(entry)
 
-    def offer(self, visit: Visit, installation_id: str, now: int, draw: float) -> PublishedEngagement | None:
+    def offer(self, visit: Visit, installation_id: str, now: int, draws: Sequence[float]) -> Choice | None:
         """What the visitor is to be offered."""
         eligible = self._index.eligible(visit, installation_id, now)
-        return self._targeting.choose(eligible, visit, draw) if eligible else None
+        if not eligible:
+            return None
+        chosen = self._targeting.choose(eligible, visit, iter(draws).__next__)
+        return None if chosen is None else Choice(chosen, self._targeting.digest(eligible))
 
     def reached(self, goal: PublishedGoal, before: Visit, after: Visit) -> int:
         """How many times the goal was reached."""
         return self._targeting.reached(goal, before, after)
-
-
-_Compile: TypeAlias = Callable[[], CompiledRules]
 
 
 class RuleBook:

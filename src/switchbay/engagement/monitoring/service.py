@@ -10,9 +10,10 @@ from typing import Final
 from switchbay.accounts.public import network_of
 from switchbay.engagement.domain.visit import Geo, Visit
 from switchbay.engagement.monitoring import commit, store
-from switchbay.engagement.monitoring.commit import Conversed, Item, Outcome
+from switchbay.engagement.monitoring.commit import Outcome
 from switchbay.engagement.monitoring.devices import LONGEST_AGENT, Devices
 from switchbay.engagement.monitoring.domain.asked import Asked, Decision, Device, Rules
+from switchbay.engagement.monitoring.domain.goals import exposures_of
 from switchbay.engagement.monitoring.domain.sessions import (
     RANDOM_BYTES,
     fresh_from,
@@ -27,7 +28,6 @@ from switchbay.engagement.monitoring.errors import (
     installation_invalid,
     session_ended,
     session_invalid,
-    unexpected,
     visitor_invalid,
 )
 from switchbay.engagement.monitoring.geo import Places
@@ -35,7 +35,7 @@ from switchbay.engagement.monitoring.neighbours import AccountBook, AppBook, Off
 from switchbay.engagement.monitoring.rules import RuleBook, Targeting
 from switchbay.engagement.monitoring.wire.bodies import EngagementBody, ReportBody
 from switchbay.infra.batch import Batcher
-from switchbay.infra.db import Database
+from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.rates import Rates
 
@@ -109,7 +109,7 @@ class Monitoring:
             record,
             self._options.kept_seconds * 1_000,
         )
-        self._batcher: Batcher[Item, Outcome] = Batcher(
+        self._batcher: Batcher[Asked, Outcome] = Batcher(
             self._run,
             most=_BATCH,
             in_flight=1 if db.engine == "sqlite" else _BATCHES_IN_FLIGHT,
@@ -128,17 +128,18 @@ class Monitoring:
             raise body_invalid("consumerId: a report needs a consumerId, an identity or a vid.")
         return await self._ask(caller, body)
 
-    async def conversed(
-        self, account_id: str, visitor_id: str, session_id: str, context_id: str, conversation_id: str
-    ) -> bool:
-        """Note that a conversation has begun from an offer; whether there was that offer in that session.
-
-        Said again it changes nothing.
-        """
+    async def lock(self, tx: Tx, account_id: str, visitor_id: str, session_id: str) -> Visit | None:
+        """A visit as it stands, over or not, which nobody else changes until the transaction ends."""
         if not (is_visitor_id(visitor_id) and is_session_id(session_id)):
-            return False
-        item = Conversed(account_id, visitor_id, session_id, context_id, conversation_id)
-        return isinstance(await self._batcher.submit(item), Visit)
+            return None
+        found = (await store.lock_visits(tx, [(account_id, session_id)])).get((account_id, session_id))
+        return found if found is not None and found.visitor_id == visitor_id else None
+
+    async def keep(self, tx: Tx, account_id: str, visit: Visit) -> None:
+        """Store a visit that was locked, and what its visitor has seen by now."""
+        await store.update_visits(tx, [(account_id, visit)], self._means.kept_ms)
+        seen = exposures_of(visit, visit.seen)
+        await store.update_visitors(tx, {(account_id, visit.visitor_id): (visit.seen, seen)})
 
     async def visit_of(self, account_id: str, visitor_id: str, session_id: str) -> Visit:
         """A visit that goes on. Raises 404 with 37, 39 or, when it is over, 12."""
@@ -189,11 +190,9 @@ class Monitoring:
         outcome = await self._batcher.submit(asked)
         if isinstance(outcome, Refusal):
             raise outcome
-        if not isinstance(outcome, Decision):
-            raise unexpected()
         return Done(outcome, rules)
 
-    async def _run(self, items: Sequence[Item]) -> Sequence[Outcome]:
+    async def _run(self, items: Sequence[Asked]) -> Sequence[Outcome]:
         now = self._clock.now_ms()
         return await self._db.write(partial(commit.run_batch, items=items, now=now, means=self._means))
 

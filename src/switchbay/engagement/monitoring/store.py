@@ -57,9 +57,7 @@ def _find_visitors(accounts: int, ids: int) -> sa.Select[Any]:
 async def find_visitors(tx: Tx, keys: Collection[Key]) -> dict[Key, Visitor]:
     """What is known about these visitors, at most 128 of them."""
     rows = await _fetch(tx, _find_visitors, keys)
-    return {
-        (row[0], row[1]): Visitor(visitor_id=row[1], exposures=_exposures.decode(row[2])) for row in rows
-    }
+    return {(row[0], row[1]): Visitor(visitor_id=row[1], exposures=_exposures.decode(row[2])) for row in rows}
 
 
 async def _fetch(tx: Tx, statement: Any, keys: Collection[Key]) -> Sequence[Any]:  # noqa: ANN401 - a cached function

@@ -26,9 +26,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "sub", "session_id", name=op.f("pk_engagement_visit_subjects")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_engagement_visit_subjects_session", "engagement_visit_subjects", ["account_id", "session_id"]
-    )
+    op.create_index("ix_engagement_visit_subjects_session", "engagement_visit_subjects", ["account_id", "session_id"])
     op.create_table(
         "engagement_visitors",
         sa.Column("account_id", sa.Text, nullable=False),

@@ -34,6 +34,13 @@ class Surroundings(Protocol):
         ...
 
 
+class Choice(Record, frozen=True):
+    """What is to be offered; ``among`` is a digest of all that might have been."""
+
+    engagement: PublishedEngagement
+    among: int
+
+
 class Rules(Protocol):
     """An account's published campaigns, compiled."""
 
@@ -51,7 +58,7 @@ class Rules(Protocol):
         """The locations that match these entry points."""
         ...
 
-    def offer(self, visit: Visit, installation_id: str, now: int, draw: float) -> PublishedEngagement | None:
+    def offer(self, visit: Visit, installation_id: str, now: int, draws: Sequence[float]) -> Choice | None:
         """What the visitor is to be offered (section 8 of the reference)."""
         ...
 

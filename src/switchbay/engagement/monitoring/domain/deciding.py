@@ -6,10 +6,16 @@ from typing import Final
 from msgspec import structs
 
 from switchbay.engagement.domain.happenings import Happening
-from switchbay.engagement.domain.published import PublishedEngagement
 from switchbay.engagement.domain.visit import Context, Visit
 from switchbay.engagement.monitoring.domain import impressions
-from switchbay.engagement.monitoring.domain.asked import Asked, Decision, Offered, Surroundings, Visitor
+from switchbay.engagement.monitoring.domain.asked import (
+    Asked,
+    Choice,
+    Decision,
+    Offered,
+    Surroundings,
+    Visitor,
+)
 from switchbay.engagement.monitoring.domain.attributes import merge
 from switchbay.engagement.monitoring.domain.bounds import bounded
 from switchbay.engagement.monitoring.domain.describing import describe, identify
@@ -45,9 +51,9 @@ def decide(
     conversation = next((conversations[one.sub] for one in visit.identities if one.sub in conversations), None)
     offered = None
     if conversation is None and isinstance(asked.body, EngagementBody):
-        engagement = asked.rules.offer(visit, asked.installation_id, now, asked.fresh.draw)
-        if engagement is not None:
-            visit, offered = _offered(visit, engagement, page_id, now, happenings)
+        choice = asked.rules.offer(visit, asked.installation_id, now, asked.fresh.draws)
+        if choice is not None:
+            visit, offered = _offered(visit, choice, page_id, now, happenings)
     return Decision(
         before=live,
         visit=bounded(visit),
@@ -61,9 +67,7 @@ def decide(
 def started(asked: Asked, visitor: Visitor | None, now: int) -> Visit:
     """A new session, of a visitor who is known or of a new one."""
     if visitor is None:
-        return Visit(
-            visitor_id=asked.fresh.visitor_id, session_id=asked.fresh.session_id, started=now, seen=now
-        )
+        return Visit(visitor_id=asked.fresh.visitor_id, session_id=asked.fresh.session_id, started=now, seen=now)
     return Visit(
         visitor_id=visitor.visitor_id,
         session_id=asked.fresh.session_id,
@@ -112,9 +116,12 @@ def _paged(visit: Visit, asked: Asked, now: int) -> tuple[Visit, str]:
 
 
 def _offered(
-    visit: Visit, engagement: PublishedEngagement, page_id: str, now: int, happenings: list[Happening]
+    visit: Visit, choice: Choice, page_id: str, now: int, happenings: list[Happening]
 ) -> tuple[Visit, Offered]:
     """The offer in its context: the last one's if it is the same offer, else a new one."""
+    engagement = choice.engagement
+    if visit.offered_among != choice.among:
+        visit = structs.replace(visit, offered_among=choice.among)
     last = visit.contexts[-1] if visit.contexts else None
     key = (engagement.campaign.id, engagement.id, engagement.revision)
     if last is not None and last.interacted is None and key == (last.campaign_id, last.engagement_id, last.revision):

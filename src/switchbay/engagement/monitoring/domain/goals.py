@@ -99,6 +99,5 @@ def _paid(goal: PublishedGoal, before: Visit, after: Visit) -> list[float | None
     return [
         one.total
         for one in new
-        if not one.repeated
-        and any(bound is None or (one.total is not None and one.total > bound) for bound in least)
+        if not one.repeated and any(bound is None or (one.total is not None and one.total > bound) for bound in least)
     ]

@@ -19,9 +19,7 @@ _KINDS: Final[Mapping[type[wire.Impression], HappeningKind]] = {
 }
 
 
-def happening(
-    visit: Visit, context: Context, kind: HappeningKind, at: int, *, goal_id: int | None = None
-) -> Happening:
+def happening(visit: Visit, context: Context, kind: HappeningKind, at: int, *, goal_id: int | None = None) -> Happening:
     """What reports are told of an offer."""
     return Happening(
         at=at,
@@ -61,7 +59,7 @@ def apply(visit: Visit, events: Sequence[wire.Impression], now: int) -> tuple[Vi
 
 
 def _context_of(visit: Visit, event: wire.Impression) -> Context | None:
-    """The offer that it names; without a context the newest one of that engagement, of that revision if there is one."""
+    """The offer that it names; without a context the newest one of that engagement, of that revision if possible."""
     named = {one.id for one in event.e_context or ()}
     found = None
     for one in reversed(visit.contexts):

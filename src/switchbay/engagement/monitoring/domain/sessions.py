@@ -9,22 +9,23 @@ from switchbay.kit.record import Record
 
 TOTAL_MS: Final = 6 * 3_600_000
 IDLE_MS: Final = 30 * 60_000
-RANDOM_BYTES: Final = 32 + 8 + 8
+RANDOM_BYTES: Final = 32 + 8 + 16
 _ALPHANUMERIC: Final = bytes.maketrans(b"-_", b"Aa")
 _VISITOR: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 # Sessions of the vendor's web tag have a dot and 40 hexadecimal digits after it; they are never one of ours.
 _SESSION: Final = re.compile(r"[A-Za-z0-9_-]{22}(\.[0-9a-f]{40})?")
 _PAGE_DIGITS: Final = 10**9
-_DRAWS: Final = 1 << 64
+_MANTISSA: Final = 53
+_SHIFT: Final = 64 - _MANTISSA
 
 
 class Fresh(Record, frozen=True):
-    """What a request may need of randomness: new ids, and a number from 0 to below 1 for the choice of an offer."""
+    """What a request may need of randomness: new ids, and numbers from 0 to below 1 for the choice of an offer."""
 
     visitor_id: str
     session_id: str
     page_id: str
-    draw: float
+    draws: tuple[float, float]
 
 
 def fresh_from(random: bytes) -> Fresh:
@@ -34,8 +35,12 @@ def fresh_from(random: bytes) -> Fresh:
         base64.urlsafe_b64encode(random[:16])[:22].translate(_ALPHANUMERIC).decode("ascii"),
         base64.urlsafe_b64encode(random[16:32])[:22].decode("ascii"),
         str(page),
-        (int.from_bytes(random[40:48], "big") >> 11) / (_DRAWS >> 11),
+        (_fraction(random[40:48]), _fraction(random[48:56])),
     )
+
+
+def _fraction(random: bytes) -> float:
+    return (int.from_bytes(random, "big") >> _SHIFT) / (1 << _MANTISSA)
 
 
 def is_visitor_id(text: str) -> bool:

@@ -70,9 +70,7 @@ def engaged(decision: Decision, rules: Rules) -> bytes:
 def reported(decision: Decision) -> bytes:
     """The answer of ``report``."""
     visit = decision.visit
-    return _encode(
-        Reported(session_id=visit.session_id, visitor_id=visit.visitor_id, page_id=decision.page_id)
-    )
+    return _encode(Reported(session_id=visit.session_id, visitor_id=visit.visitor_id, page_id=decision.page_id))
 
 
 def refused(refusal: Refusal, now: int) -> bytes:

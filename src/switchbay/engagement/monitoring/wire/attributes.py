@@ -129,9 +129,7 @@ class ContactPart(_Part, frozen=True, omit_defaults=True):
 
     email: Name | None = None
     phone: Name | None = None
-    phone_type: (
-        Literal["HOME", "MOBILE", "WORK", "FAX", "MAIN", "HOME_FAX", "WORK_FAX", "PAGER", "OTHER"] | None
-    ) = None
+    phone_type: Literal["HOME", "MOBILE", "WORK", "FAX", "MAIN", "HOME_FAX", "WORK_FAX", "PAGER", "OTHER"] | None = None
     address: AddressPart | None = None
 
 

@@ -18,6 +18,7 @@ from switchbay.apps import routes as apps_routes
 from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.content import routes as content_routes
+from switchbay.engagement import tag
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.db.turns import Turns
@@ -232,6 +233,7 @@ async def build(
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *messenger.routes(),
+            *tag.routes(),
             *manifest_routes.routes(options),
             *files_routes.routes(files),
             *content_routes.routes(),

@@ -1,7 +1,7 @@
 // Where the visitor is. Pages that change their address by script are told too, without a touch to the page's functions.
 
 const LOOK_MS = 1_000;
-const LONGEST = 2_000;
+export const LONGEST = 2_000;
 
 /** The address as far as it makes a page: anchors within one do not, the routes of older applications do. */
 export function pageAddress(): string {

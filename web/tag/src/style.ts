@@ -13,13 +13,13 @@ inset-block-end:calc(20px + var(--raised,0px) + env(safe-area-inset-bottom,0px))
 .button{border-radius:30px;width:fit-content;min-height:56px;padding-inline-end:6px}
 .banner{gap:16px;padding:16px 20px}
 .banner.bottom-right,.banner.bottom-left{flex-wrap:wrap;width:360px;border-radius:16px;padding-inline-end:56px}
-.banner.embedded{border-radius:12px}
+.banner.embedded{border-radius:12px;flex-wrap:wrap}
 .bottom{inset-inline:0;inset-block-end:0;max-width:none;padding-block-end:calc(16px + env(safe-area-inset-bottom,0px))}
 .top,.bottom{justify-content:center}
 .top.button,.bottom.button{width:auto;border-radius:0}
 .words{min-width:0;overflow-wrap:anywhere}
 .top .words,.bottom .words{flex:0 1 auto;max-width:760px}
-.embedded .words{flex:1}
+.embedded .words{flex:1 1 240px}
 p{margin:0}
 .title{font-weight:650;font-size:17px}
 button{font:inherit;color:inherit;cursor:pointer;margin:0}
@@ -36,9 +36,9 @@ svg{width:24px;height:24px;fill:currentColor;flex:none}
 .close svg{width:20px;height:20px}
 @media (prefers-reduced-motion:no-preference){.floats{animation:come .25s ease-out}
 @keyframes come{from{opacity:0;transform:translateY(16px)}}}
-@media (max-width:600px){.banner.top,.banner.bottom{flex-wrap:wrap;padding-inline-end:56px;justify-content:flex-start;gap:10px}
-.banner.top .close,.banner.bottom .close{position:absolute;inset-block-start:6px;inset-inline-end:6px}
-.banner.top .words,.banner.bottom .words{flex-basis:100%}
+@media (max-width:600px){.banner.top,.banner.bottom,.banner.embedded{position:relative;flex-wrap:wrap;padding-inline-end:56px;justify-content:flex-start;gap:10px}
+.banner.top .close,.banner.bottom .close,.banner.embedded .close{position:absolute;inset-block-start:6px;inset-inline-end:6px}
+.banner.bottom{position:fixed}.banner.top .words,.banner.bottom .words,.banner.embedded .words{flex-basis:100%}
 .bottom-right{right:16px}.bottom-left{left:16px}
 .banner.bottom-right,.banner.bottom-left{width:auto;left:16px;right:16px;max-width:none}}
 @media (forced-colors:active){.offer,.main{border:1px solid}}

@@ -5,13 +5,15 @@ import { consumerOf, Memory } from "./memory";
 import { messenger, openMessenger } from "./messenger";
 import { Offer, PLAIN } from "./offer";
 import type { Options } from "./options";
-import { pageAddress, watchPages } from "./pages";
+import { LONGEST, pageAddress, watchPages } from "./pages";
 import { isFields, type Answer, type Details, type Fields } from "./wire";
 
 const SETTLE_MS = 50; // what is pushed together is told together
 const AGAIN_MS = 10_000;
 const IDLE_MS = 300_000;
 const MOST_ATTRIBUTES = 100;
+const MOST_SECTIONS = 20;
+const LONGEST_TITLE = 250;
 const CLOSED = "closed";
 
 export class Tag {
@@ -127,8 +129,17 @@ export class Tag {
     if (consumer) identities.push({ iss: `${server}/api/account/${account}`, acr: "0", sub: consumer });
     return {
       ...(identities.length && { identities }),
-      ...(isNewPage ? { entryPoints: [pageAddress(), ...this.sections.map((name) => `sec://${name}`)] } : { pageId: this.pageId }),
+      ...(isNewPage ? this.place() : { pageId: this.pageId }),
       ...(told.length && { engagementAttributes: told }),
+    };
+  }
+
+  private place(): Fields {
+    const sections = this.sections.slice(0, MOST_SECTIONS).map((name) => `sec://${name}`);
+    return {
+      entryPoints: [pageAddress(), ...sections],
+      pageTitle: document.title.slice(0, LONGEST_TITLE),
+      ...(document.referrer && { referrer: document.referrer.slice(0, LONGEST) }),
     };
   }
 

@@ -19,6 +19,7 @@ from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.content import routes as content_routes
 from switchbay.engagement import tag
+from switchbay.engagement.public import Campaigns
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.db.turns import Turns
@@ -79,6 +80,7 @@ class Platform:
     files: Files
     agents: AgentDoor
     consumers: ConsumerDoor
+    campaigns: Campaigns
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -98,6 +100,7 @@ class Platform:
             rooms.append(self.webhooks)
         if self.settings.answers:
             rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers, self.history]
+            rooms.append(self.campaigns)
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -219,6 +222,7 @@ async def build(
     )
     history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
     consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
+    campaigns = Campaigns(db, clock, accounts, apps, routing)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, history, routing, files, webhooks)
@@ -228,6 +232,7 @@ async def build(
             ),  # first: the router tries them in order, and these are the hot ones
             *server.routes,
             *history_routes.routes(history.history, accounts, clock),
+            *campaigns.routes(),
             *apps_routes.routes(apps, accounts),
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),
@@ -252,6 +257,7 @@ async def build(
         files=files,
         agents=agents,
         consumers=consumers,
+        campaigns=campaigns,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),

@@ -127,3 +127,26 @@ class CampaignObject(_Object, frozen=True, kw_only=True):
     """None: everybody."""
     priority: Priority = "medium"
     control_group: ControlGroup = msgspec.field(default_factory=ControlGroup)
+
+
+AnyObject: TypeAlias = (
+    CampaignObject
+    | EngagementObject
+    | LocationObject
+    | BehaviorObject
+    | AudienceObject
+    | GoalObject
+    | WindowObject
+    | ConnectorObject
+)
+
+
+class EngagementSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What holds for all campaigns of an account."""
+
+    control_group: ControlGroup = msgspec.field(default_factory=lambda: ControlGroup(5))
+    """Visitors who are shown nothing from any campaign."""
+    about_to_abandon: Literal["model", "external", "off"] = "model"
+    """Who predicts that a visitor is about to leave: the platform, scores that are reported, or nobody."""
+    time_zone: str = "UTC"
+    """Of campaigns that name none when they are made."""

@@ -206,3 +206,5 @@ class Visit(_Packed, frozen=True, kw_only=True):
     """An external prediction, 0 to 1, that the visitor is about to leave."""
     goals: dict[int, int] = {}
     """How often each goal was reached in the session, by its id."""
+    offered_among: int = 0
+    """A digest of the engagements among which the last context was chosen; 0: not known."""

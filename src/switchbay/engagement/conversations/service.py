@@ -131,15 +131,16 @@ class Conversations:
                 await self._count(tx, account_id, [happening])
         await store.insert_subjects(tx, conversation, origin, names)
 
-    async def find_open(self, tx: Tx, subjects: Collection[Subject]) -> Mapping[Subject, Talk]:
-        """The open conversation of each of these consumers that has one, whether it began with an offer or not."""
-        found = dict(await store.find_talks(tx, subjects))
-        rest = [subject for subject in subjects if subject not in found]
-        for subject, conversation_id in (await find_talking(tx, rest)).items():
-            found[subject] = Talk(conversation_id, None, None)
-        return found
+
+async def find_open(tx: Tx, subjects: Collection[Subject]) -> Mapping[Subject, Talk]:
+    """The open conversation of each of these consumers that has one, whether it began with an offer or not."""
+    found = dict(await store.find_talks(tx, subjects))
+    rest = [subject for subject in subjects if subject not in found]
+    for subject, conversation_id in (await find_talking(tx, rest)).items():
+        found[subject] = Talk(conversation_id)
+    return found
 
 
-def _session_key(begun: tuple[Conversation, Origin]) -> tuple[str, str, str, str]:
+def _session_key(begun: tuple[Conversation, Origin]) -> tuple[str, str, str]:
     conversation, origin = begun
-    return conversation.account_id, origin.visitor_id, origin.session_id, conversation.conversation_id
+    return conversation.account_id, origin.session_id, conversation.conversation_id

@@ -34,7 +34,8 @@ async def add_counts(tx: Tx, account_id: str, shard: int, tallied: Mapping[Key, 
     for start, size in runs(len(keys), _MOST_AT_ONCE):
         params: dict[str, Value] = {}
         for place, key in enumerate(keys[start : start + size]):
-            row = dict(zip(_KEY, (account_id, *key, shard), strict=True)) | tallied[key]
+            row: dict[str, Value] = dict(zip(_KEY, (account_id, *key, shard), strict=True))
+            row.update(tallied[key])
             params.update((f"{name}_{place}", row[name]) for name in row)
         await tx.execute(_add(size), params)
 
@@ -49,9 +50,11 @@ _PARTS: Final[Mapping[Part, sa.ColumnElement[int]]] = {
 
 @lru_cache(maxsize=64)
 def _sums(by: tuple[Part, ...], *, has_campaign: bool, has_engagement: bool) -> sa.Select[Any]:
-    parts = [_PARTS[part].label(part) for part in by]
-    sums = [sa.cast(sa.func.sum(counts.c[name]), counts.c[name].type).label(f"sum_{name}") for name in COUNTED]
-    statement = sa.select(*parts, *sums).where(
+    parts: list[sa.ColumnElement[Any]] = [_PARTS[part].label(part) for part in by]
+    sums: list[sa.ColumnElement[Any]] = [
+        sa.cast(sa.func.sum(counts.c[name]), counts.c[name].type).label(f"sum_{name}") for name in COUNTED
+    ]
+    statement: sa.Select[Any] = sa.select(*parts, *sums).where(
         counts.c.account_id == sa.bindparam("account"),
         counts.c.hour >= sa.bindparam("first_hour"),
         counts.c.hour < sa.bindparam("end_hour"),
@@ -60,7 +63,7 @@ def _sums(by: tuple[Part, ...], *, has_campaign: bool, has_engagement: bool) -> 
         statement = statement.where(counts.c.campaign_id == sa.bindparam("campaign"))
     if has_engagement:
         statement = statement.where(counts.c.engagement_id == sa.bindparam("engagement"))
-    places = [sa.literal_column(str(place)) for place in range(1, len(by) + 1)]
+    places: list[sa.ColumnClause[object]] = [sa.literal_column(str(place)) for place in range(1, len(by) + 1)]
     return statement.group_by(*places).order_by(*places).limit(sa.bindparam("most"))
 
 

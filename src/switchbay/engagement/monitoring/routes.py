@@ -51,7 +51,7 @@ def in_their_shape(answer: _Answer, clock: Clock) -> Serve:
         try:
             status, body = await answer(call)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes an answer of this API
-            refusal = _refusal(error)
+            refusal = as_refusal(error)
             if refusal.retry_after is not None:
                 headers = (*headers, ("Retry-After", str(refusal.retry_after)))
             status, body = refusal.status, answers.refused(refusal, clock.now_ms())
@@ -60,7 +60,8 @@ def in_their_shape(answer: _Answer, clock: Clock) -> Serve:
     return serve
 
 
-def _refusal(error: Exception) -> Refusal:
+def as_refusal(error: Exception) -> Refusal:
+    """What an error is answered as; of who went away nothing."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, ClientDisconnect):

@@ -58,6 +58,7 @@ class CompiledRules:
         self._index = targeting.compile(published)
         self.published = published
         self.engagements: Mapping[int, PublishedEngagement] = {one.id: one for one in published.engagements}
+        self.location_revisions: Mapping[int, int] = {one.id: one.revision for one in published.locations}
         self.campaigns: Mapping[int, PublishedCampaign] = {
             one.campaign.id: one.campaign for one in published.engagements
         }

@@ -34,6 +34,7 @@ from switchbay.engagement.monitoring.geo import Places
 from switchbay.engagement.monitoring.neighbours import AccountBook, AppBook, Offers, OpenConversations, Recording
 from switchbay.engagement.monitoring.rules import RuleBook, Targeting
 from switchbay.engagement.monitoring.wire.bodies import EngagementBody, ReportBody
+from switchbay.engagement.monitoring.workers import Workers
 from switchbay.infra.batch import Batcher
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
@@ -116,11 +117,32 @@ class Monitoring:
             waiting=_WAITING,
         )
 
+        self._workers = Workers(db, clock, self._around.places, self._options.visitor_days)
+
+    async def start(self) -> None:
+        """Begin the background work."""
+        await self._workers.start()
+
+    async def stop(self) -> None:
+        """Finish the requests that are under way and end the background work."""
+        await self._batcher.close()
+        await self._workers.stop()
+
+    async def forget(self, tx: Tx, account_id: str, sub: str, most: int) -> int:
+        """Delete the visits in which somebody was named; ``most`` if there may be more."""
+        return await store.forget_subject(tx, account_id, sub, most)
+
     # Requests
 
     async def engagement(self, caller: Caller, body: EngagementBody) -> Done:
         """Take in what a client says of a visit and choose what to offer. Raises ``Refusal``."""
         return await self._ask(caller, body)
+
+    async def add(self, account_id: str, visitor_id: str, session_id: str, body: ReportBody) -> Done:
+        """Take in attributes of a visit that goes on, whichever app it is of. Raises ``Refusal``."""
+        await self.check_account(account_id)
+        await self.visit_of(account_id, visitor_id, session_id)
+        return await self._ask(Caller(account_id, "", visitor_id, session_id, on_behalf=True), body)
 
     async def report(self, caller: Caller, body: ReportBody) -> Done:
         """Take in attributes and impression events. Raises ``Refusal``."""
@@ -143,10 +165,9 @@ class Monitoring:
 
     async def visit_of(self, account_id: str, visitor_id: str, session_id: str) -> Visit:
         """A visit that goes on. Raises 404 with 37, 39 or, when it is over, 12."""
-        _check_ids(visitor_id, session_id)
-        if not visitor_id:
+        if not is_visitor_id(visitor_id):
             raise visitor_invalid()
-        if not session_id:
+        if not is_session_id(session_id):
             raise session_invalid()
         found = await self._db.read(lambda tx: store.find_visit(tx, account_id, session_id))
         if found is None or found.visitor_id != visitor_id:

@@ -111,6 +111,85 @@ async def update_visits(tx: Tx, found: Iterable[tuple[str, Visit]], kept_ms: int
     await tx.update_many(visits, rows, keys=(_ACCOUNT, "session_id"))
 
 
+_due: Final = (
+    sa.select(visits.c.account_id, visits.c.session_id)
+    .where(visits.c.purge_at <= sa.bindparam("now", type_=sa.BigInteger))
+    .order_by(visits.c.purge_at)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+
+
+async def purge_visits(tx: Tx, now: int, most: int) -> int:
+    """Delete sessions that need not be kept any longer, at most so many; return how many."""
+    rows = await tx.fetch(_due, {"now": now, "most": most})
+    await _delete_visits(tx, [(row[0], row[1]) for row in rows])
+    return len(rows)
+
+
+_of_subject: Final = (
+    sa.select(visit_subjects.c.session_id)
+    .where(visit_subjects.c.account_id == sa.bindparam(_ACCOUNT), visit_subjects.c.sub == sa.bindparam("sub"))
+    .order_by(visit_subjects.c.session_id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_MOST_FORGOTTEN: Final = 100
+
+
+async def forget_subject(tx: Tx, account_id: str, sub: str, most: int) -> int:
+    """Delete the sessions in which somebody was named, with their visitors, at most so many at once.
+
+    Returns ``most`` where there may be more, else less.
+    """
+    portion = min(most, _MOST_FORGOTTEN)
+    rows = await tx.fetch(_of_subject, {_ACCOUNT: account_id, "sub": sub, "most": portion})
+    keys = [(account_id, row[0]) for row in rows]
+    found = await lock_visits(tx, keys)
+    await _delete_visits(tx, keys)
+    names: list[Value] = [*sorted({visit.visitor_id for visit in found.values()})]
+    if names:
+        await tx.execute(_drop_visitors, {_ACCOUNT: account_id, "ids": names})
+    return most if len(rows) == portion else len(rows)
+
+
+def _delete(table: sa.Table, column: str) -> sa.Delete:
+    return sa.delete(table).where(
+        table.c.account_id == sa.bindparam(_ACCOUNT), table.c[column].in_(sa.bindparam("ids", expanding=True))
+    )
+
+
+_drop_visits: Final = _delete(visits, "session_id")
+_drop_subjects: Final = _delete(visit_subjects, "session_id")
+_drop_visitors: Final = _delete(visitors, "visitor_id")
+
+
+async def _delete_visits(tx: Tx, keys: Collection[Key]) -> None:
+    by_account: dict[str, list[Value]] = {}
+    for account_id, session_id in sorted(keys):
+        by_account.setdefault(account_id, []).append(session_id)
+    for account_id, ids in by_account.items():
+        await tx.execute(_drop_visits, {_ACCOUNT: account_id, "ids": ids})
+        await tx.execute(_drop_subjects, {_ACCOUNT: account_id, "ids": ids})
+
+
+_gone: Final = (
+    sa.select(visitors.c.account_id, visitors.c.visitor_id)
+    .where(visitors.c.seen_at < sa.bindparam("before", type_=sa.BigInteger))
+    .order_by(visitors.c.seen_at)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+
+
+async def purge_visitors(tx: Tx, before: int, most: int) -> int:
+    """Forget visitors who were not seen since, at most so many; return how many."""
+    rows = await tx.fetch(_gone, {"before": before, "most": most})
+    by_account: dict[str, list[Value]] = {}
+    for row in rows:
+        by_account.setdefault(row[0], []).append(row[1])
+    for account_id, ids in by_account.items():
+        await tx.execute(_drop_visitors, {_ACCOUNT: account_id, "ids": ids})
+    return len(rows)
+
+
 async def add_subjects(tx: Tx, found: Collection[tuple[Subject, str]]) -> None:
     """Note who was named in which session; what is noted already is passed over."""
     rows: list[dict[str, Value]] = [

@@ -54,6 +54,11 @@ class Rules(Protocol):
         """Its engagements by their ids."""
         ...
 
+    @property
+    def location_revisions(self) -> Mapping[int, int]:
+        """The revisions of its locations by their ids."""
+        ...
+
     def locations_of(self, entry: Entry) -> tuple[int, ...]:
         """The locations that match these entry points."""
         ...

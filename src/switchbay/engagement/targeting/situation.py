@@ -1,17 +1,17 @@
 """What conditions are evaluated against: a visit at a moment, by an account's settings."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from switchbay.engagement.domain.visit import Visit
 
 Abandonment: TypeAlias = Literal["model", "external", "off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """``locations`` are ids of those that the visitor is at now; ``today`` is the date in the account's time zone."""
 
     visit: Visit

@@ -13,6 +13,7 @@ from switchbay.engagement.configuration.campaigns import Campaigns
 from switchbay.engagement.conversations.service import Conversations, find_open
 from switchbay.engagement.domain.published import Published, PublishedEngagement, PublishedGoal
 from switchbay.engagement.domain.visit import Visit
+from switchbay.engagement.monitoring import neighbour_routes
 from switchbay.engagement.monitoring import routes as monitoring_routes
 from switchbay.engagement.monitoring.domain import pages as monitoring
 from switchbay.engagement.monitoring.service import Monitoring, Options
@@ -73,7 +74,12 @@ class Engagements:
 
     def routes(self) -> list[BaseRoute]:
         """The Monitoring API, the configuration API with its designs, and the tag's script."""
-        return [*monitoring_routes.routes(self.monitoring, self._clock), *self.campaigns.routes(), *tag.routes()]
+        return [
+            *monitoring_routes.routes(self.monitoring, self._clock),
+            *neighbour_routes.routes(self.monitoring, self._accounts, self._clock),
+            *self.campaigns.routes(),
+            *tag.routes(),
+        ]
 
     def routers(self) -> list[APIRouter]:
         """The management API."""
@@ -82,9 +88,11 @@ class Engagements:
     async def start(self) -> None:
         """Begin the background work."""
         await self.campaigns.start()
+        await self.monitoring.start()
 
     async def stop(self) -> None:
-        """End it."""
+        """Finish the requests that are under way and end it."""
+        await self.monitoring.stop()
         await self.campaigns.stop()
 
 

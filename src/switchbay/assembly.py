@@ -222,6 +222,7 @@ async def build(
     history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
     consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
     engagements = Engagements(db, clock, randomness, accounts, apps, messaging, routing)
+    history.erasing.forget_with(engagements.monitoring.forget)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
         management = _management(accounts, apps, server, messaging, history, routing, files, engagements, webhooks)

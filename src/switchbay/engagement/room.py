@@ -13,6 +13,7 @@ from switchbay.engagement.configuration.campaigns import Campaigns
 from switchbay.engagement.conversations.service import Conversations, find_open
 from switchbay.engagement.domain.published import Published, PublishedEngagement, PublishedGoal
 from switchbay.engagement.domain.visit import Visit
+from switchbay.engagement.monitoring import neighbour_routes
 from switchbay.engagement.monitoring import routes as monitoring_routes
 from switchbay.engagement.monitoring.domain import pages as monitoring
 from switchbay.engagement.monitoring.service import Monitoring, Options
@@ -20,7 +21,7 @@ from switchbay.engagement.reports import admin as reports_admin
 from switchbay.engagement.reports.service import Names, Reports
 from switchbay.engagement.targeting import choice, goals
 from switchbay.engagement.targeting import entry_points as targeting
-from switchbay.engagement.targeting.semantics import Interpreter
+from switchbay.engagement.targeting.index import Index
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.messaging.public import Messaging, Routing
@@ -73,7 +74,12 @@ class Engagements:
 
     def routes(self) -> list[BaseRoute]:
         """The Monitoring API, the configuration API with its designs, and the tag's script."""
-        return [*monitoring_routes.routes(self.monitoring, self._clock), *self.campaigns.routes(), *tag.routes()]
+        return [
+            *monitoring_routes.routes(self.monitoring, self._clock),
+            *neighbour_routes.routes(self.monitoring, self._accounts, self._clock),
+            *self.campaigns.routes(),
+            *tag.routes(),
+        ]
 
     def routers(self) -> list[APIRouter]:
         """The management API."""
@@ -82,9 +88,11 @@ class Engagements:
     async def start(self) -> None:
         """Begin the background work."""
         await self.campaigns.start()
+        await self.monitoring.start()
 
     async def stop(self) -> None:
         """End it."""
+        await self.monitoring.stop()
         await self.campaigns.stop()
 
 
@@ -92,7 +100,7 @@ class _Index:
     """The compiled conditions of an account as monitoring asks them."""
 
     def __init__(self, published: Published) -> None:
-        compiled = Interpreter(published)
+        compiled = Index(published)
         self.eligible = compiled.eligible
         self._locations_of = compiled.locations_of
 

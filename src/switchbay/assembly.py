@@ -19,6 +19,7 @@ from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.content import routes as content_routes
 from switchbay.engagement.public import Engagements
+from switchbay.engagement.public import Options as VisitOptions
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.db.turns import Turns
@@ -221,7 +222,13 @@ async def build(
     )
     history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
     consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
-    engagements = Engagements(db, clock, randomness, accounts, apps, messaging, routing)
+    visits = VisitOptions(
+        geo_file=settings.geo_file,
+        sessions_per_minute=settings.visits_per_network,
+        kept_seconds=settings.visit_kept_seconds,
+        visitor_days=settings.visitor_days,
+    )
+    engagements = Engagements(db, clock, randomness, accounts, apps, messaging, routing, visits)
     history.erasing.forget_with(engagements.monitoring.forget)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
@@ -230,9 +237,9 @@ async def build(
             *messaging_routes.routes(
                 messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
+            *engagements.routes(),
             *server.routes,
             *history_routes.routes(history.history, accounts, clock),
-            *engagements.routes(),
             *apps_routes.routes(apps, accounts),
             *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
             *accounts_routes.routes(accounts),

@@ -91,7 +91,7 @@ class Engagements:
         await self.monitoring.start()
 
     async def stop(self) -> None:
-        """End it."""
+        """Finish the requests that are under way and end it."""
         await self.monitoring.stop()
         await self.campaigns.stop()
 

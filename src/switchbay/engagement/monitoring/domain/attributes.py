@@ -152,8 +152,8 @@ def _person(visit: Visit, sent: wire.PersonAttribute) -> Visit:
     given = sent.personal
     age = given.age or wire.AgePart()
     said = _given(
-        first_name=given.first_name,
-        last_name=given.last_name,
+        first_name=given.firstname,
+        last_name=given.lastname,
         age=age.age,
         born=None if age.year is None else Day(year=age.year, month=age.month, day=age.day),
         gender=given.gender,

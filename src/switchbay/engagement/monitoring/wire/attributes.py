@@ -117,7 +117,7 @@ class AgePart(_Part, frozen=True):
     day: Annotated[int, Meta(ge=1, le=31)] | None = None
 
 
-class AddressPart(_Part, frozen=True):
+class AddressPart(_Part, frozen=True, omit_defaults=True):
     """Where somebody lives."""
 
     country: Name | None = None
@@ -133,11 +133,11 @@ class ContactPart(_Part, frozen=True, omit_defaults=True):
     address: AddressPart | None = None
 
 
-class PersonPart(_Part, frozen=True, rename="lower"):
+class PersonPart(_Part, frozen=True):
     """A person."""
 
-    first_name: Name | None = None
-    last_name: Name | None = None
+    firstname: Name | None = None
+    lastname: Name | None = None
     age: AgePart | None = None
     contacts: Annotated[tuple[ContactPart, ...], Meta(max_length=10)] | None = None
     gender: Literal["MALE", "FEMALE", "OTHER"] | None = None

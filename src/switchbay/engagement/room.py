@@ -21,7 +21,7 @@ from switchbay.engagement.reports import admin as reports_admin
 from switchbay.engagement.reports.service import Names, Reports
 from switchbay.engagement.targeting import choice, goals
 from switchbay.engagement.targeting import entry_points as targeting
-from switchbay.engagement.targeting.semantics import Interpreter
+from switchbay.engagement.targeting.index import Index
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.messaging.public import Messaging, Routing
@@ -100,7 +100,7 @@ class _Index:
     """The compiled conditions of an account as monitoring asks them."""
 
     def __init__(self, published: Published) -> None:
-        compiled = Interpreter(published)
+        compiled = Index(published)
         self.eligible = compiled.eligible
         self._locations_of = compiled.locations_of
 

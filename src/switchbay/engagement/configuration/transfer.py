@@ -23,6 +23,7 @@ from switchbay.engagement.configuration.domain.catalogue import (
     with_other_ids,
 )
 from switchbay.engagement.configuration.domain.checking import check_object, is_id
+from switchbay.engagement.configuration.domain.expressions import MOST_IN_FILE, count_expressions
 from switchbay.engagement.configuration.domain.findings import MOST, Finding, below
 from switchbay.engagement.configuration.service import Audit, Configuration, expect_room, refuse
 from switchbay.engagement.configuration.wire import Unfit, object_from
@@ -283,6 +284,8 @@ def _as_new(one: AnyObject, all_of_them: Sequence[_Placed]) -> AnyObject:
 
 def _flaws(placed: Sequence[_Placed]) -> list[Finding]:
     """What is wrong with the objects of a file by themselves and among each other."""
+    if sum(count_expressions(each.one) for each in placed) > MOST_IN_FILE:
+        return [Finding("list_too_long", "", f"At most {MOST_IN_FILE} regular expressions in one file.")]
     types = {each.one.id: type_of(each.one) for each in placed}
     findings: list[Finding] = []
     seen: set[int] = set()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from switchbay.engagement.configuration.domain import timeframes
+from switchbay.engagement.configuration.domain.expressions import MOST_IN_OBJECT, count_expressions
 from switchbay.engagement.configuration.domain.findings import MOST, Finding
 from switchbay.engagement.configuration.domain.rules import MOST_CUSTOMER_TYPES, check_condition
 from switchbay.engagement.configuration.domain.texts import (
@@ -44,6 +45,9 @@ _LARGEST_ID: Final = (1 << 63) - 1
 
 def check_object(one: AnyObject) -> list[Finding]:
     """All that is wrong with an object by itself, at most 100 findings."""
+    if count_expressions(one) > MOST_IN_OBJECT:
+        message = f"At most {MOST_IN_OBJECT} regular expressions in one object."
+        return [Finding("list_too_long", "/conditions", message)]
     found: list[Finding] = []
     for finding in _check(one):
         found.append(finding)
@@ -84,7 +88,8 @@ def _conditions(conditions: Sequence[Condition | Goal]) -> Iterator[Finding]:
 
 def _one_of_types_and_statuses(audience: AudienceObject) -> Iterator[Finding]:
     kinds = [condition for condition in audience.conditions if isinstance(condition, CustomerType)]
-    if any(one.types for one in kinds) and any(one.statuses for one in kinds):
+    has_both = any(one.types and one.statuses for one in kinds)  # found already
+    if not has_both and any(one.types for one in kinds) and any(one.statuses for one in kinds):
         message = "An audience has types or statuses of customers, never both."
         yield Finding("types_and_statuses", "/conditions", message)
 

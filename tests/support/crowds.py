@@ -31,7 +31,12 @@ from switchbay.engagement.domain.visit import (
 
 NOW = 1_795_860_000_000  # 2026-11-28T10:00:00Z
 APPS = ("app-1", "app-2")
-_URLS = ("https://shop.example/", "https://shop.example/cart", "https://shop.example/checkout/pay?x=1", "HTTPS://SHOP/K")
+_URLS = (
+    "https://shop.example/",
+    "https://shop.example/cart",
+    "https://shop.example/checkout/pay?x=1",
+    "HTTPS://SHOP/K",
+)
 _PARTS = ("shop", "/cart", "CHECKOUT/PAY", "e", "", "example/che", "https://shop.example/c")
 _PATTERNS = (r"^https://[^/]+/cart$", r"pay\?x=\d", "(", "cart|pay", r"shop\.example/c.*t", "k{1,2}$", r"ch[eo]ck")
 _SECTIONS = ("Checkout", "checkout-pay", "Home", "straße")

@@ -42,7 +42,7 @@ from switchbay.messaging.store.idempotency import (
 )
 from switchbay.messaging.store.keys import Key
 from switchbay.messaging.store.moves import insert_moves, list_moves, move_rows
-from switchbay.messaging.store.participants import follow_participants, list_conversation_ids_of
+from switchbay.messaging.store.participants import find_talking, follow_participants, list_conversation_ids_of
 from switchbay.messaging.store.queue import follow_queue, list_waiting_since, waits_no_more_so
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "find_consumer",
     "find_conversation",
     "find_outcomes",
+    "find_talking",
     "follow_participants",
     "follow_queue",
     "insert_consumers",

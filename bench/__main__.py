@@ -23,7 +23,7 @@ from typing import Any
 import asyncpg
 from pyreqwest.client import ClientBuilder
 
-from bench import history, scenarios, tokens
+from bench import history, scenarios, tokens, visits
 from bench.endpoints import NGINX
 from bench.rounds import LOAD
 from bench.stage import Stage
@@ -158,6 +158,12 @@ def _of_history(engine: str, given: argparse.Namespace) -> _Found:
             yield from history.searching(stage, given.history)
 
 
+def _of_monitoring(engine: str, given: argparse.Namespace) -> _Found:
+    if given.visits:
+        with Stage(engine, settings=visits.SETTINGS) as stage:
+            yield from visits.monitoring(stage, given.seconds, given.visits)
+
+
 _MESSAGES = {
     "bare": _of_bare,
     "throughput": _of_throughput,
@@ -167,6 +173,7 @@ _MESSAGES = {
     "held": _of_held,
     "log": _of_log,
     "history": _of_history,
+    "monitoring": _of_monitoring,
 }
 
 
@@ -198,6 +205,7 @@ def main() -> None:
     parser.add_argument("--held", type=int, help="events held by a gate (30000; in full a million; 0: none)")
     parser.add_argument("--log", type=int, help="messages in the log, up to so many (0; in full a million)")
     parser.add_argument("--history", type=int, help="messages to search among (100000; in full a million; 0: none)")
+    parser.add_argument("--visits", type=int, help="live visits (100000; in full a million; 0: none)")
     parser.add_argument("--tokens", type=int, default=20_000, help="tokens of each algorithm (0: none)")
     parser.add_argument("--issuers", type=int, default=10_000, help="accounts with keys, for their memory (0: none)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
@@ -206,6 +214,7 @@ def main() -> None:
     given.held = given.held if given.held is not None else million or 30_000
     given.log = given.log if given.log is not None else million
     given.history = given.history if given.history is not None else million or 100_000
+    given.visits = given.visits if given.visits is not None else million or 100_000
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     about = {
         "date": datetime.now(UTC).date().isoformat(),

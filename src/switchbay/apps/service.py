@@ -113,7 +113,7 @@ class Apps:
         return EngagementSources(revision, apps)
 
     async def find_revisions(self, tx: Tx, account_ids: Collection[str]) -> Mapping[str, int]:
-        """The revisions of some accounts' apps; an account that never had one is missing."""
+        """The revisions of these accounts' apps, and perhaps of others; an account that never had one is missing."""
         return await installations.find_revisions(tx, account_ids)
 
     async def check_secret(self, client: Client, presented: str) -> bool:

@@ -1,5 +1,7 @@
 """The configuration API: statuses, bodies and headers, to the letter."""
 
+import asyncio
+
 from support.campaigns_house import BASE, BRAND, EVERYTHING, OTHER_BASE, CampaignsHouse
 
 ALL_DAY = {"type": "section", "include": ["shop"]}
@@ -246,3 +248,29 @@ async def test_the_audit_log_says_who_changed_what(house: CampaignsHouse) -> Non
         "name": {"from": "Adults", "to": "Grown-ups"},
         "changed": ["conditions"],
     }
+
+
+async def test_of_two_changes_at_the_same_revision_one_is_refused(house: CampaignsHouse) -> None:
+    one = await house.make("goals")
+    answers = await asyncio.gather(
+        *(house.call("PUT", "/goals/1", {**one, "name": name}, if_match="1") for name in ("first", "second"))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    kept = next(answer.json() for answer in answers if answer.status_code == 200)
+    assert await house.read("/goals/1") == kept
+
+
+async def test_an_item_is_not_deleted_while_another_begins_to_use_it(house: CampaignsHouse) -> None:
+    for _ in range(4):
+        audience = await house.make("audiences")
+        made, deleted = await asyncio.gather(
+            house.call("POST", "/campaigns", {"name": "x", "audience": audience["id"]}),
+            house.call("DELETE", f"/audiences/{audience['id']}"),
+        )
+        assert (made.status_code, deleted.status_code) in ((201, 409), (400, 200))
+
+
+async def test_objects_made_at_once_get_ids_of_their_own(house: CampaignsHouse) -> None:
+    made = await asyncio.gather(*(house.make("goals") for _ in range(8)))
+    assert sorted(one["id"] for one in made) == list(range(1, 9))
+    assert await house.configuration.find_revision(BRAND) == 8

@@ -1,6 +1,8 @@
 """Checks of objects: what is refused, with which code, at which place; and what is not."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from switchbay.engagement.configuration.domain.findings import CODES
 from switchbay.engagement.configuration.wire import Unfit, object_from
 from switchbay.engagement.domain.objects import AudienceObject, BehaviorObject, ControlGroup, EngagementSettings
 
+_ROOT = Path(__file__).parent.parent.parent.parent
 APP = "6f1ed04e-4a52-4bd5-9d5a-1d3f9b1f0c11"
 
 
@@ -275,8 +278,12 @@ def test_settings_are_checked() -> None:
     ]
 
 
-def test_every_code_is_one_of_the_documented_ones() -> None:
-    assert {code for _, _, code, _ in WRONG} <= CODES
+def test_every_code_is_documented_and_no_other() -> None:
+    section = (_ROOT / "docs/reference/campaigns.md").read_text().partition("## Findings")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)) == CODES
+    source = (_ROOT / "src/switchbay/engagement/configuration").rglob("*.py")
+    used = {code for path in source for code in re.findall(r'Finding\(\s*"([a-z_]+)"', path.read_text())}
+    assert used == CODES
 
 
 def test_references_are_found_and_replaced_wherever_they_stand() -> None:

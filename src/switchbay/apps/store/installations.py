@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -80,19 +81,25 @@ async def find_revision(tx: Tx, account_id: str) -> int:
     return 0 if row is None else int(row[0])
 
 
+_MOST_AT_ONCE: Final = 512
+_ALL_REVISIONS: Final = sa.select(app_collections.c.account_id, app_collections.c.revision)
+
+
 @lru_cache(maxsize=16)
 def _revisions(count: int) -> sa.Select[tuple[str, int]]:
-    return sa.select(app_collections.c.account_id, app_collections.c.revision).where(
-        app_collections.c.account_id.in_(any_of("a", count))
-    )
+    return _ALL_REVISIONS.where(app_collections.c.account_id.in_(any_of("a", count)))
 
 
 async def find_revisions(tx: Tx, account_ids: Collection[str]) -> dict[str, int]:
-    """The revisions of some accounts; those without any app are missing."""
+    """The revisions of these accounts, and perhaps of others; those without any app are missing."""
     if not account_ids:
         return {}
-    count, params = places("a", account_ids)
-    return {str(row[0]): int(row[1]) for row in await tx.fetch(_revisions(count), params)}
+    if len(account_ids) > _MOST_AT_ONCE:
+        rows = await tx.fetch(_ALL_REVISIONS)
+    else:
+        count, params = places("a", account_ids)
+        rows = await tx.fetch(_revisions(count), params)
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 async def list_all(tx: Tx, vault: Vault, account_id: str) -> tuple[Installation, ...]:

@@ -10,6 +10,7 @@ from switchbay.engagement.configuration.domain.catalogue import references_of, t
 from switchbay.engagement.configuration.domain.changes import Barred, newly_barred
 from switchbay.engagement.configuration.domain.checking import check_customer_types, is_id
 from switchbay.engagement.configuration.domain.findings import Finding
+from switchbay.engagement.domain.conditions import CustomerType
 from switchbay.engagement.domain.objects import AnyObject, AudienceObject, CampaignObject, EngagementObject
 from switchbay.infra.db import Tx
 
@@ -116,6 +117,8 @@ def findings_of(barred: Sequence[Barred], *, of_engagement: bool) -> list[Findin
 
 async def check_all_customer_types(tx: Tx, account_id: str, some: Sequence[AudienceObject]) -> list[Finding]:
     """Whether these audiences and all others of the account name too many types or statuses of customers."""
+    if not any(isinstance(condition, CustomerType) for one in some for condition in one.conditions):
+        return []
     changed = {one.id for one in some}
     others = await store.list_type(tx, account_id, "audience")
     kept = [one for one in others if isinstance(one, AudienceObject) and one.id not in changed]

@@ -48,6 +48,7 @@ CHANNEL: Final = "engagement_configuration"
 _LOOK_SECONDS: Final = 0.5
 _GATHER_SECONDS: Final = 0.05
 _MOST_ACCOUNTS: Final = 4_096
+_MOST_WATCHED: Final = 4 * _MOST_ACCOUNTS
 _AT_ONCE: Final = 4
 _log = structlog.get_logger("engagement")
 Revisions = tuple[int, int]
@@ -205,6 +206,8 @@ class Offers:
         self._db = db
         self._apps = apps
         self._known: BoundedCache[str, Compiled] = BoundedCache(_MOST_ACCOUNTS)
+        # Apart, so that made-up account ids drive out nothing that took work.
+        self._empty: BoundedCache[str, Compiled] = BoundedCache(_MOST_ACCOUNTS)
         self._watched: dict[str, Revisions] = {}
         self._reading: dict[str, asyncio.Task[Compiled]] = {}
         self._callbacks: list[Callable[[str], None]] = []
@@ -222,7 +225,7 @@ class Offers:
 
     async def compiled(self, account_id: str) -> Compiled:
         """The same with the designs."""
-        known = self._known.get(account_id)
+        known = self._find(account_id)
         if known is not None:
             return known
         if not is_account_id(account_id):
@@ -269,8 +272,12 @@ class Offers:
         theirs = await self._apps.find_revisions(tx, account_ids)
         return {account_id: (ours.get(account_id, 0), theirs.get(account_id, 0)) for account_id in account_ids}
 
+    def _find(self, account_id: str) -> Compiled | None:
+        return self._known.get(account_id) or self._empty.get(account_id)
+
     def _forget(self, account_id: str) -> None:
         self._known.discard(account_id)
+        self._empty.discard(account_id)
         self._reading.pop(account_id, None)
 
     def _read_anew(self, account_id: str) -> "asyncio.Task[Compiled]":
@@ -303,13 +310,21 @@ class Offers:
 
     def _keep(self, account_id: str, compiled: Compiled) -> None:
         before = self._watched.get(account_id)
-        self._known.put(account_id, compiled)
+        is_empty = compiled.revisions[0] == 0
+        (self._empty if is_empty else self._known).put(account_id, compiled)
+        (self._known if is_empty else self._empty).discard(account_id)
         self._watched[account_id] = compiled.revisions
-        if len(self._watched) > _MOST_ACCOUNTS:
-            self._watched = {each: kept for each, kept in self._watched.items() if self._known.get(each) is not None}
+        if len(self._watched) > _MOST_WATCHED:
+            self._watched = {each: kept for each, kept in self._watched.items() if self._find(each) is not None}
         if before is not None and before != compiled.revisions:
-            for callback in self._callbacks:
+            self._tell(account_id)
+
+    def _tell(self, account_id: str) -> None:
+        for callback in self._callbacks:
+            try:
                 callback(account_id)
+            except Exception:  # noqa: BLE001 - one that fails must not keep the others from learning of it
+                _log.exception("a listener of campaigns failed")
 
     def _finished(self, account_id: str, done: "asyncio.Task[Compiled]") -> None:
         if self._reading.get(account_id) is done:

@@ -111,8 +111,7 @@ class Configuration:
             if campaign_id is None:
                 found = await store.list_type(tx, account_id, type_, after=after, most=most, with_deleted=with_deleted)
             else:
-                users = await store.find_users(tx, account_id, [campaign_id])
-                found = list((await store.find_objects(tx, account_id, users.get(campaign_id, ()))).values())
+                found = await _users(tx, account_id, campaign_id)
             return await self._listing(tx, account_id, found)
 
         return await self._db.read(work)

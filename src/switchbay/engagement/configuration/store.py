@@ -85,7 +85,7 @@ def _state(row: Row) -> State:
 
 
 async def find_revisions(tx: Tx, account_ids: Collection[str]) -> dict[str, int]:
-    """The revisions of some accounts; those that never had a configuration are missing."""
+    """The revisions of these accounts, and perhaps of others; those that never had a configuration are missing."""
     if len(account_ids) > _MOST_AT_ONCE:
         rows = await tx.fetch(_REVISIONS)
     else:

@@ -1,6 +1,6 @@
 """The door of the engagement room: what assembly builds."""
 
-from switchbay.engagement.configuration.campaigns import Campaigns
-from switchbay.engagement.configuration.publishing import Offers
+from switchbay.engagement.monitoring.service import Options
+from switchbay.engagement.room import Engagements
 
-__all__ = ["Campaigns", "Offers"]
+__all__ = ["Engagements", "Options"]

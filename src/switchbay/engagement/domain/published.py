@@ -91,3 +91,5 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     about_to_abandon: Literal["model", "external", "off"] = "model"
     locations: tuple[PublishedLocation, ...] = ()
     engagements: tuple[PublishedEngagement, ...] = ()
+    time_zone: str = "UTC"
+    """The zone in which ages and times since registration are counted."""

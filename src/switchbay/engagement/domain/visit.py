@@ -33,6 +33,8 @@ class Page(_Packed, frozen=True, kw_only=True):
     referrer: str = ""
     locations: tuple[int, ...] = ()
     """The account's locations that it matched when it was opened."""
+    other: tuple[str, ...] = ()
+    """Entry points that no condition reads, such as ``tel://18005550100`` and ``lang://en-US``."""
 
 
 class Context(_Packed, frozen=True, kw_only=True):
@@ -112,6 +114,17 @@ class LeadReport(_Packed, frozen=True, kw_only=True):
     value: float | None = None
     lead_id: str = ""
     repeated: bool = False
+
+
+class Exposure(_Packed, frozen=True, kw_only=True):
+    """An offer of an earlier session that the visitor saw, kept for the conversions that follow from it."""
+
+    at: int
+    campaign_id: int
+    engagement_id: int
+    revision: int
+    context_id: str
+    session_id: str
 
 
 class Day(_Packed, frozen=True, kw_only=True):
@@ -206,3 +219,7 @@ class Visit(_Packed, frozen=True, kw_only=True):
     """An external prediction, 0 to 1, that the visitor is about to leave."""
     goals: dict[int, int] = {}
     """How often each goal was reached in the session, by its id."""
+    offered_among: int = 0
+    """A digest of the engagements among which the last context was chosen; 0: not known."""
+    earlier: tuple[Exposure, ...] = ()
+    """What the visitor saw in earlier sessions, newest last, one of each campaign."""

@@ -4,6 +4,7 @@ A file comes from any account. All that is in it is made anew with new ids, or n
 Apps and skills are found by the names that the file has for them, and else by their ids.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -143,8 +144,7 @@ class Transfer:
 
         Raises ``configuration_invalid``, ``capability_missing``, ``configuration_full``; paths lead into the file.
         """
-        placed = _read(file)
-        refuse(_flaws(placed))
+        placed = await asyncio.to_thread(_checked, file)
         skills = await self._configuration.skills(account_id)
 
         async def work(tx: Tx, state: store.State, audit: Audit) -> Imported:
@@ -226,6 +226,13 @@ def _portable(one: AnyObject) -> dict[str, object]:
 
 
 # In
+
+
+def _checked(file: CampaignFile) -> list[_Placed]:
+    """The objects of a file without flaws; of a large one that takes a while. Raises ``configuration_invalid``."""
+    placed = _read(file)
+    refuse(_flaws(placed))
+    return placed
 
 
 def _read(file: CampaignFile) -> list[_Placed]:

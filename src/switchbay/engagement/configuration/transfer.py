@@ -73,7 +73,7 @@ class CampaignFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
 class Imported:
     """What an import made, or would make: the campaign's name, and new ids by the old ones for each collection.
 
-    Of a dry run there are no new ids: ``ids`` has those of the file only, each for itself.
+    ``revision`` is that of the account afterwards. Of a dry run the new ids mean nothing, and are not shown.
     """
 
     revision: int
@@ -158,11 +158,12 @@ class Transfer:
             ]
             await self._check(tx, account_id, made, sources)
             await store.insert_objects(tx, account_id, [each.one for each in made], audit.at)
-            result = _result(state.revision, placed, ids, is_dry=dry_run)
+            revision = state.revision - 1 if dry_run else state.revision
+            result = _result(revision, placed, ids, is_dry=dry_run)
             detail: dict[str, JsonValue] = {"name": result.name, "objects": len(made)}
             await audit.record(tx, "campaign.import", "campaign", result.campaign_id, detail)
             if dry_run:
-                raise _DryRun(replace_revision(result, state.revision - 1))
+                raise _DryRun(result)
             return result
 
         try:
@@ -187,11 +188,6 @@ class Transfer:
         ]
         if findings:
             raise errors.capability_missing(findings)
-
-
-def replace_revision(result: Imported, revision: int) -> Imported:
-    """The result of an import that left the account at another revision."""
-    return Imported(revision, result.campaign_id, result.name, result.ids, result.is_dry)
 
 
 # Out

@@ -9,7 +9,7 @@ run() {
 }
 if [ -z "$base" ] || git diff --quiet "$base" -- src; then
     run "$@"
-    echo "coverage of changes: no code has changed since ${base:-a known commit}; make coverage measures all of it"
+    echo "coverage of changes: no code has changed, or there is nothing to compare with"
     exit 0
 fi
 run --cov --cov-report=xml --cov-report= "$@"

@@ -1,6 +1,6 @@
 # The commands of this repository. "make demo" and "make test" are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check explore browsers web lint types format audit soak bench lock clean
+.PHONY: help setup demo test check explore browsers web lint types format audit soak bench coverage lock clean
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
@@ -24,9 +24,11 @@ test: check ## Run every check and test, on SQLite and PostgreSQL
 check: .venv/.ready
 	@$(MAKE) --no-print-directory lint types
 	@tools/web.sh check
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term:skip-covered $(ARGS)
-	@tools/coverage_of_changes.sh
+	@tools/tests.sh $(ARGS)
 	@$(MAKE) --no-print-directory audit
+
+coverage: .venv/.ready ## Run the tests and list the lines and branches that none of them runs
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term-missing:skip-covered $(ARGS)
 
 explore: .venv/.ready ## Look for inputs that break a property, at random and for long
 	$(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 -m hypothesis --hypothesis-profile explore $(ARGS)

@@ -1,6 +1,7 @@
 """Commands of the host's operator: ``init``, ``account …``, ``user …``, over a real SQLite database."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,17 @@ class Host:
         return run_async(read())
 
 
-@pytest.fixture
-def host(runner: CliRunner, tmp_path: Path) -> Host:
-    host = Host(runner, tmp_path / "data")
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as ``init`` makes it, which each test copies."""
+    host = Host(CliRunner(), tmp_path_factory.mktemp("initialised") / "data")
     host.json("init", "--password-stdin", stdin="first password\n")
-    return host
+    return host.data_dir
+
+
+@pytest.fixture
+def host(runner: CliRunner, initialised: Path, tmp_path: Path) -> Host:
+    return Host(runner, Path(shutil.copytree(initialised, tmp_path / "data")))
 
 
 def test_init_makes_all_that_a_host_needs(runner: CliRunner, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ _MANAGERS = 10
 _PATIENCE_SECONDS = 120.0
 _FAULTS_SHOWN = 10
 _EVENTS = 100
+_SETTINGS = {"SWITCHBAY_AGENT_GRACE_SECONDS": "600"}
+"""An agent whom this machine keeps waiting for long does not lose the conversations meanwhile."""
 Truth = dict[str, list[str]]
 
 
@@ -193,7 +195,7 @@ async def _run(stage: Stage, ports: tuple[int, ...], given: argparse.Namespace) 
 
 def crowd(engine: str, given: argparse.Namespace) -> bool:
     """Run on one engine; whether everything was as it should be."""
-    with Stage(engine) as stage:
+    with Stage(engine, settings=_SETTINGS) as stage:
         origins = {"web_origins": ["https://www.example.com"]}
         stage.call("PATCH", f"/switchbay/v1/accounts/{ACCOUNT}", origins, stage.as_admin())
         ports = (stage.port, stage.add_node()) if engine == "postgresql" else (stage.port,)
@@ -209,9 +211,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--breaks", type=int, default=4, help="most broken connections of each")
     parser.add_argument(
-        "--talk", type=float, default=40.0, help="seconds in which everybody says what they have to say"
+        "--talk", type=float, default=60.0, help="seconds in which everybody says what they have to say"
     )
-    parser.add_argument("--steady", type=float, default=8.0, help="seconds that a connection lasts, on the average")
+    parser.add_argument("--steady", type=float, default=20.0, help="seconds that a connection lasts, on the average")
 
 
 def main() -> int:

@@ -4,6 +4,9 @@
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
+# Compiled code is kept wherever these run: else pytest rewrites 400 modules anew for each of its processes, and each
+# server that a test starts compiles all of this before it serves.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,7 +35,7 @@ browsers: .venv/.ready ## Test the pages that people see in Chromium
 	@tools/browsers.sh
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-web: ## Build the web messenger's script from its source (needs npm)
+web: ## Build the scripts of the messenger and the tag from their source (needs npm)
 	@tools/web.sh build
 
 lint: .venv/.ready ## Check style, format and the order of the rooms

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import bare, history, opening, scenarios, sockets, tokens
+from bench import bare, history, opening, scenarios, sockets, tokens, visits
 from bench.endpoints import NGINX
 from bench.rounds import LOAD
 from bench.stage import Stage
@@ -119,6 +119,12 @@ def _of_opening(engine: str, given: argparse.Namespace) -> _Found:
             yield "opening conversations", opening.openings(stage, given.opening)
 
 
+def _of_monitoring(engine: str, given: argparse.Namespace) -> _Found:
+    if given.visits:
+        with Stage(engine, settings=visits.SETTINGS) as stage:
+            yield from visits.monitoring(stage, given.seconds, given.visits)
+
+
 _MESSAGES = {
     "bare": _of_bare,
     "throughput": _of_throughput,
@@ -132,6 +138,7 @@ _MESSAGES = {
     "frames": _of_frames,
     "idle": _of_idle,
     "opening": _of_opening,
+    "monitoring": _of_monitoring,
 }
 
 
@@ -165,6 +172,7 @@ def main() -> None:
     parser.add_argument("--history", type=int, help="messages to search among (100000; in full a million; 0: none)")
     parser.add_argument("--idle", type=int, default=5_000, help="sockets that only wait (0: none)")
     parser.add_argument("--opening", type=int, default=2_000, help="conversations to open (0: none)")
+    parser.add_argument("--visits", type=int, help="live visits (100000; in full a million; 0: none)")
     parser.add_argument("--tokens", type=int, default=20_000, help="tokens of each algorithm (0: none)")
     parser.add_argument("--issuers", type=int, default=10_000, help="accounts with keys, for their memory (0: none)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
@@ -175,6 +183,7 @@ def main() -> None:
     given.held = given.held if given.held is not None else million or 30_000
     given.log = given.log if given.log is not None else million
     given.history = given.history if given.history is not None else million or 100_000
+    given.visits = given.visits if given.visits is not None else million or 100_000
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     about = {
         "date": datetime.now(UTC).date().isoformat(),

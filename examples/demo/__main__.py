@@ -13,6 +13,7 @@ from types import FrameType
 from examples.demo.browser import PageFailed
 from examples.demo.children import ChildFailed
 from examples.demo.screen import Screen
+from examples.demo.shopping import go_shopping
 from examples.demo.sign_on import sign_on
 from examples.demo.stage import Stage
 from examples.demo.story import StoryFailed, stay, tell_story
@@ -39,6 +40,7 @@ def main() -> int:
         with Stage(options.folder, screen, keep=options.keep) as stage:
             tell_story(stage, screen)
             sign_on(stage, screen)
+            go_shopping(stage, screen)
             told = True
             if not options.once:
                 stay(stage, screen)

@@ -27,6 +27,7 @@ _EXAMPLES = Path(__file__).resolve().parent.parent
 _MANIFESTS = _EXAMPLES / "manifests"
 _CONNECTOR = _EXAMPLES / "connector" / "app.py"
 _WEB_APP = _EXAMPLES / "web_app" / "app.py"
+_SHOP = _EXAMPLES / "shop" / "serve.py"
 _PLACEHOLDER_ENDPOINT = "https://your/webhooks/endpoint"
 _START_SECONDS = 60.0
 
@@ -49,6 +50,8 @@ class Stage:
     connector_app: Installed
     web_app: Installed
     web_app_address: str
+    shop_app: Installed
+    shop_address: str
     launch_address: str
     admin: Connection
     agent: Connection
@@ -76,6 +79,7 @@ class Stage:
             self._log_in()
             self._install_connector(endpoint)
             self._install_web_app(web_app)
+            self._open_shop()
             self._ending = self._ending.pop_all()
         return self
 
@@ -111,7 +115,7 @@ class Stage:
                 del os.environ[name]
         if not self._keep:
             shutil.rmtree(self.data_dir, ignore_errors=True)
-            for file in ("server.log", "connector.log", "web-app.log", "passwords.json"):
+            for file in ("server.log", "connector.log", "web-app.log", "shop.log", "passwords.json"):
                 (self.folder / file).unlink(missing_ok=True)
 
     def _prepare_host(self) -> None:
@@ -215,6 +219,13 @@ class Stage:
         host = self.web_app_address.removeprefix("https://")
         self.web_app = self._install("web-application.json", manifest, host)
         web_app.tell(f"{self.web_app.client_id} {self.web_app.client_secret.reveal()}")
+
+    def _open_shop(self) -> None:
+        manifest = json.loads((_MANIFESTS / "web-shop.json").read_text("utf-8"))
+        self.shop_app = self._install("web-shop.json", manifest, "app.example.com")
+        options = ("--server", self.address, "--account", ACCOUNT, "--app", self.shop_app.client_id)
+        self.shop_address = self._address_of(self._start_app("shop", _SHOP, *options), "shop")
+        self._screen.step(f"examples/shop: a shop with the web tag at {self.shop_address}")
 
     def _install(self, file: str, manifest: dict[str, Any], host: str) -> Installed:
         """Install an application, or put its manifest in place of the one from the last run."""

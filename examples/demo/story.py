@@ -165,6 +165,7 @@ def stay(stage: Stage, screen: Screen) -> None:
         screen.command(line)
     screen.step("and in a browser, which will warn of a certificate that only this machine knows:")
     screen.command(stage.launch_address)
+    screen.command(f"{stage.shop_address}  (a shop with offers)")
     screen.say(f"the agent is {AGENT}, password {stage.passwords[AGENT].reveal()}")
     while True:
         received = stage.connector.next_line(None)

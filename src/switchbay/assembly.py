@@ -18,6 +18,8 @@ from switchbay.apps import routes as apps_routes
 from switchbay.apps.public import Apps
 from switchbay.console import public as console
 from switchbay.content import routes as content_routes
+from switchbay.engagement.public import Engagements
+from switchbay.engagement.public import Options as VisitOptions
 from switchbay.infra import health, process, web
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.db.turns import Turns
@@ -38,7 +40,16 @@ from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
 from switchbay.messaging.history import admin as history_admin
 from switchbay.messaging.history import routes as history_routes
-from switchbay.messaging.public import ConsumerDoor, Files, HistoryRoom, Limits, Messaging, Routing, build_files
+from switchbay.messaging.public import (
+    ConsumerDoor,
+    Files,
+    HistoryRoom,
+    Limits,
+    Messaging,
+    Routing,
+    Watching,
+    build_files,
+)
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -78,6 +89,7 @@ class Platform:
     files: Files
     agents: AgentDoor
     consumers: ConsumerDoor
+    engagements: Engagements
     webhooks: Webhooks
     app: ASGIApp
     """Every service, for TLS; of a node that only sends webhooks, the operators' routes."""
@@ -97,6 +109,7 @@ class Platform:
             rooms.append(self.webhooks)
         if self.settings.answers:
             rooms += [self.messaging, self.files, self.routing, self.agents, self.consumers, self.history]
+            rooms.append(self.engagements)
         for room in rooms:
             await room.start()
             self._started.append(room.stop)
@@ -218,17 +231,32 @@ async def build(
     )
     history = HistoryRoom(db, clock, randomness, accounts, messaging, routing)
     consumers = ConsumerDoor(messaging, server.visitors, clock, randomness, files)
+    visits = VisitOptions(
+        geo_file=settings.geo_file,
+        sessions_per_minute=settings.visits_per_network,
+        kept_seconds=settings.visit_kept_seconds,
+        visitor_days=settings.visitor_days,
+    )
+    engagements = Engagements(db, clock, randomness, accounts, apps, messaging, routing, visits)
+    history.erasing.forget_with(engagements.monitoring.forget)
     routes = health.routes(db, Secret(settings.metrics_token.get_secret_value()), NodeMetrics(link))
     if settings.answers:
-        management = _management(accounts, apps, server, messaging, history, routing, files, webhooks)
+        management = _management(accounts, apps, server, messaging, history, routing, files, engagements, webhooks)
         routes = [
             *messaging_routes.routes(
                 messaging, server.oauth, files
             ),  # first: the router tries them in order, and these are the hot ones
+            *engagements.routes(),
             *server.routes,
             *history_routes.routes(history.history, accounts, clock),
             *apps_routes.routes(apps, accounts),
-            *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
+            *console.routes(
+                console.Launch(accounts, apps, settings.public_origin),
+                Watching(db, messaging, routing, accounts, history.history, files),
+                server.browser,
+                server.sign_in,
+                clock,
+            ),
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *messenger.routes(),
@@ -250,6 +278,7 @@ async def build(
         files=files,
         agents=agents,
         consumers=consumers,
+        engagements=engagements,
         webhooks=webhooks,
         app=web.Application(routes),
         directory_app=web.Application(accounts_routes.directory_routes(accounts)),
@@ -266,6 +295,7 @@ def _management(
     history: HistoryRoom,
     routing: Routing,
     files: Files,
+    engagements: Engagements,
     webhooks: Webhooks,
 ) -> FastAPI:
     """The management API, described by OpenAPI at ``/switchbay/v1/openapi.json``."""
@@ -289,6 +319,7 @@ def _management(
         history_admin.router(history, accounts),
         routing_admin.router(routing, accounts),
         files_admin.router(files, accounts),
+        *engagements.routers(),
         content_routes.router(),
     ):
         api.include_router(router)

@@ -464,6 +464,29 @@ def test_skills_agents_and_the_queue_are_looked_after(admin: User) -> None:
     assert f"{len(waiting['items'])} of {waiting['waiting']}" in admin.run("queue").stderr
 
 
+def test_a_campaign_is_exported_and_imported(admin: User, bay: Bay, tmp_path: Path) -> None:
+    empty = {"format": "switchbay-campaign", "version": 1, "campaign": {"id": 1, "name": "Spring"}}
+    tried = admin.json("engagement", "import", "-", "--dry-run", stdin=json.dumps(empty))
+    assert (tried["dryRun"], tried["campaignId"], tried["ids"]) == (True, None, {"campaigns": {"1": None}})
+    made = admin.json("engagement", "import", "-", stdin=json.dumps(empty))
+    file = tmp_path / "spring.json"
+    assert (
+        f"Spring is in {file}."
+        in admin.run("engagement", "export", str(made["campaignId"]), "--file", str(file)).stderr
+    )
+    exported = json.loads(file.read_text())
+    assert (exported["campaign"]["id"], exported["campaign"]["status"]) == (made["campaignId"], "draft")
+    assert admin.json("engagement", "export", str(made["campaignId"])) == exported
+    again = admin.run("engagement", "import", str(file))
+    assert (again.exit_code, "Spring" in again.stdout, "campaigns" in again.stdout) == (0, True, True)
+    exported["campaign"]["controlGroup"]["percentage"] = 7
+    file.write_text(json.dumps(exported))
+    refused = admin.run("engagement", "import", str(file))
+    assert (refused.exit_code, "(configuration_invalid)" in refused.stderr) == (1, True)
+    assert "/campaign/controlGroup/percentage: One of 0, 5, 10, 15, 20, 25." in refused.stderr
+    assert admin.run("engagement", "export", "999999").exit_code == 4
+
+
 def test_registration_tokens_are_made_listed_and_revoked(admin: User, bay: Bay) -> None:
     made = admin.json("registration", "token", "team A", "--uses", "2", "--days", "30")
     assert made["expires_at"] - made["created_at"] == 30 * 86_400_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 _SOURCE = Path(__file__).parent.parent.parent / "src" / "switchbay"
-_ROOMS = ("manifest", "content", "accounts", "webhooks", "apps", "oauth", "messaging", "console")
+_ROOMS = ("manifest", "content", "accounts", "webhooks", "apps", "oauth", "messaging", "engagement", "console")
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

@@ -15,8 +15,9 @@ from switchbay.infra.db.migrate import current_revision, head_revision, migrate
 from switchbay.infra.db.revision import find_revision, migrate_in_child, newest_revision
 from switchbay.kit.errors import AppError
 
-for _tables in sorted((Path(__file__).parent.parent.parent / "src" / "switchbay").glob("*/tables.py")):
-    importlib.import_module(f"switchbay.{_tables.parent.name}.tables")
+_SOURCE = Path(__file__).parent.parent.parent / "src"
+for _tables in sorted((_SOURCE / "switchbay").rglob("tables.py")):
+    importlib.import_module(".".join(_tables.relative_to(_SOURCE).with_suffix("").parts))
 
 
 def _differences(connection: sa.Connection) -> list[str]:

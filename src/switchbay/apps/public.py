@@ -1,8 +1,18 @@
 """The door of the apps room: what an installed application is to the rooms that serve it."""
 
 from switchbay.apps.domain.clients import Client, localise
-from switchbay.apps.domain.preconditions import Precondition
+from switchbay.apps.domain.engagements import EngagementSource, EngagementSources
+from switchbay.apps.domain.preconditions import Precondition, parse_if_match
 from switchbay.apps.domain.secrets import SecretCheck
 from switchbay.apps.service import Apps
 
-__all__ = ["Apps", "Client", "Precondition", "SecretCheck", "localise"]
+__all__ = [
+    "Apps",
+    "Client",
+    "EngagementSource",
+    "EngagementSources",
+    "Precondition",
+    "SecretCheck",
+    "localise",
+    "parse_if_match",
+]

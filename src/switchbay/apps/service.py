@@ -6,7 +6,7 @@ who did what. Callers have authorised the actor: changing takes the role admin, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from switchbay.apps.conversations import Conversations
 from switchbay.apps.credentials import Credentials, Issued
 from switchbay.apps.domain.clients import Client
 from switchbay.apps.domain.conversations import access_after_change
+from switchbay.apps.domain.engagements import EngagementSource, EngagementSources
 from switchbay.apps.domain.installations import Installation, is_app_id, name_key
 from switchbay.apps.domain.preconditions import ANY, Precondition
 from switchbay.apps.domain.secrets import SecretCheck, current_secret
@@ -99,6 +100,21 @@ class Apps:
     async def list_clients(self, account_id: str) -> Sequence[Client]:
         """Every app of the account as a client, enabled or not, the oldest first."""
         return [app.as_client() for app in (await self.list_apps(account_id)).apps]
+
+    async def engagement_sources(self, tx: Tx, account_id: str) -> EngagementSources:
+        """What the apps of an account let campaigns choose, on the snapshot of another room's transaction."""
+        revision = await installations.find_revision(tx, account_id)
+        apps = {
+            app.installation_id: EngagementSource(
+                app.installation_id, app.client_name, app.enabled, documents.engagement(app.document)
+            )
+            for app in await installations.list_all(tx, self._vault, account_id)
+        }
+        return EngagementSources(revision, apps)
+
+    async def find_revisions(self, tx: Tx, account_ids: Collection[str]) -> Mapping[str, int]:
+        """The revisions of these accounts' apps, and perhaps of others; an account that never had one is missing."""
+        return await installations.find_revisions(tx, account_ids)
 
     async def check_secret(self, client: Client, presented: str) -> bool:
         """Whether this is a valid secret of the client, in constant time over all its secrets."""

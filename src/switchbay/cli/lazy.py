@@ -43,6 +43,7 @@ COMMANDS = {
     "skill": Entry("routing", "Look after the skills of an account."),
     "agent": Entry("routing", "See what agents do, and set what they are given."),
     "queue": Entry("routing", "Show the conversations that wait for an agent, the next one first."),
+    "engagement": Entry("engagement", "Look after campaigns and what they offer to visitors."),
     "deliveries": Entry("deliveries", "See what became of webhooks."),
     "replays": Entry("replays", "See and cancel replays, which send many events again."),
     "operational": Entry(

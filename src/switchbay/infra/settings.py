@@ -243,6 +243,20 @@ class Settings(BaseSettings):
         default=True, description="Refuse uploads while the scanner gives no answer; false: take them unseen."
     )
 
+    geo_file: Path | None = Field(
+        default=None,
+        description="Database of places in MaxMind's format, loaded anew when it changes; none: no places.",
+    )
+    visits_per_network: int = Field(
+        default=600, ge=1, description="Most sessions that visitors of one network begin on a node in a minute."
+    )
+    visit_kept_seconds: int = Field(
+        default=43_200, ge=0, le=2_592_000, description="How long a visitor's session is kept after its end."
+    )
+    visitor_days: int = Field(
+        default=90, ge=31, le=3_650, description="For how many days a visitor who does not come back is known."
+    )
+
     logo_policy: Literal["warn", "enforce"] = Field(
         default="warn", description="Whether a bad logo only warns or refuses."
     )

@@ -210,7 +210,11 @@ class Application:
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self.router = Router(routes, default=_nowhere)
-        self._express = [route for route in routes if isinstance(route, ExpressRoute)]
+        self._express: dict[str, list[ExpressRoute]] = {}
+        for route in routes:
+            if isinstance(route, ExpressRoute):
+                for method in route.methods or ():
+                    self._express.setdefault(method, []).append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -219,12 +223,13 @@ class Application:
         request_id = _REQUEST_PREFIX + format(next(_request_numbers), "012x")
         scope["request_id"] = request_id
         scope["app"] = self
-        if scope["method"] == "POST" and not scope.get("root_path"):
+        express = self._express.get(scope["method"])
+        if express is not None and not scope.get("root_path"):
             path = scope["path"]
-            for route in self._express:
-                segment = route.segment(path)
-                if segment is not None:
-                    await _serve_express(route, segment, request_id, scope, receive, send)
+            for route in express:
+                segments = route.segments(path)
+                if segments is not None:
+                    await _serve_express(route, segments, request_id, scope, receive, send)
                     return
         await self._serve(request_id, scope, receive, send)
 
@@ -247,18 +252,18 @@ class Application:
 
 
 async def _serve_express(
-    route: ExpressRoute, segment: str, request_id: str, scope: Scope, receive: Receive, send: Send
+    route: ExpressRoute, segments: tuple[str, ...], request_id: str, scope: Scope, receive: Receive, send: Send
 ) -> None:
     answer: JsonAnswer | Response | None
     try:
-        answer = await route.serve(Call(segment, scope, receive))
+        answer = await route.serve(Call(segments, scope, receive))
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is becomes an answer
         answer = _answer_failure(error, scope["method"], scope["path"], request_id)
     if answer is None:
         return  # nobody is there to read it
     headers = answer.raw_headers() if isinstance(answer, JsonAnswer) else list(answer.raw_headers)
     headers.append((b"x-request-id", request_id.encode("ascii")))
-    status = 200 if isinstance(answer, JsonAnswer) else answer.status_code
+    status = answer.status if isinstance(answer, JsonAnswer) else answer.status_code
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

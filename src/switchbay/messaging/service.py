@@ -16,7 +16,7 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError
 from switchbay.messaging import store, workers
-from switchbay.messaging.commit import Announce, Happening, Outcome, Rings, run_batch
+from switchbay.messaging.commit import Announce, Happening, Outcome, RecordHappenings, Rings, run_batch
 from switchbay.messaging.domain import (
     CloseDialog,
     Command,
@@ -97,6 +97,7 @@ class Messaging:
         """What happens on all nodes; ``listen`` tells of this one."""
         self._listeners.append(self.feed.heard)
         self._rings: Rings | None = None
+        self._records: list[RecordHappenings] = [self.feed.record]
         self._admissions: list[Admit] = []
         self._tidying: asyncio.Task[None] | None = None
 
@@ -179,7 +180,7 @@ class Messaging:
             publish=self._webhooks.publish,
             announce=self._announce,
             rings=self._rings,
-            record=self.feed.record,
+            record=self._record,
         )
         return await self._db.write(work)
 
@@ -190,6 +191,14 @@ class Messaging:
     def admit_with(self, admit: Admit) -> None:
         """Have every command pass through ``admit`` before it is done: it may refuse it, or return another one."""
         self._admissions.append(admit)
+
+    def record_with(self, record: RecordHappenings) -> None:
+        """Have ``record`` called with what has happened, within the transaction that stores it, before the start."""
+        self._records.append(record)
+
+    async def _record(self, tx: Tx, happenings: Sequence[Happening]) -> None:
+        for record in self._records:
+            await record(tx, happenings)
 
     def listen(self, listener: Announce) -> None:
         """Have ``listener`` called on the event loop with what has happened on this node, once it is durable."""

@@ -3,6 +3,7 @@
 import { Connection, Lost, Refusal } from "./connection";
 import type { Identity } from "./identity";
 import { Log } from "./log";
+import type { Origin } from "./options";
 import { Outbox, type Letter } from "./outbox";
 import type { Storage } from "./storage";
 import { address, fileEvent, fileType, preview, put } from "./upload";
@@ -39,6 +40,7 @@ export interface Place {
   server: string;
   skill: string;
   language: string;
+  origin: Origin | null;
 }
 
 export class Client {
@@ -87,6 +89,11 @@ export class Client {
     if (isLooking && this.identity.me) this.start();
     this.acknowledge();
     this.changed();
+  }
+
+  /** What is said next answers this offer, if it begins a conversation. */
+  beginFrom(origin: Origin | null): void {
+    this.place.origin = origin;
   }
 
   say(message: string, metadata: Json[] = []): void {
@@ -278,9 +285,14 @@ export class Client {
     if (letter.dialogId) return;
     let target = this.target();
     if (!target) {
-      const { account, skill, language } = this.place;
-      const body: Fields = { brandId: account, channelType: "MESSAGING", conversationContext: { type: "SharkContext", lang: language } };
+      const { account, skill, language, origin } = this.place;
+      const context: Fields = { type: "SharkContext", lang: language };
+      const body: Fields = { brandId: account, channelType: "MESSAGING", conversationContext: context };
       if (skill) body.skillId = skill;
+      if (origin) {
+        body.campaignInfo = { campaignId: origin.campaign, engagementId: origin.engagement };
+        Object.assign(context, { visitorId: origin.visitor, sessionId: origin.session, interactionContextId: origin.context });
+      }
       const opened = await this.connection.request("cm.ConsumerRequestConversation", body, { key: `${letter.key}-open` });
       const id = isFields(opened) ? text(opened.conversationId) : "";
       target = { conversationId: id, dialogId: id };

@@ -4,6 +4,15 @@ import { stringsFor, type Key, type Strings } from "./strings";
 
 const RIGHT_TO_LEFT = /^(ar|arc|ckb|dv|fa|he|iw|ku|ps|sd|syr|ug|ur|yi)\b/i;
 
+/** The offer of a campaign that the visitor took up: what the conversation is to say of where it began. */
+export interface Origin {
+  campaign: string;
+  engagement: string;
+  visitor: string;
+  session: string;
+  context: string;
+}
+
 export interface Options {
   account: string;
   server: string;
@@ -13,7 +22,10 @@ export interface Options {
   theme: "light" | "dark" | "auto";
   side: "start" | "end";
   color: string;
+  onColor: string;
   isOpen: boolean;
+  takesFocus: boolean;
+  origin: Origin | null;
   hasFiles: boolean;
   strings: Strings;
 }
@@ -39,9 +51,19 @@ export function readOptions(script: HTMLScriptElement): Options | null {
     direction: direction === "rtl" ? "rtl" : "ltr",
     theme: data.theme === "light" || data.theme === "dark" ? data.theme : "auto",
     side: data.side === "start" ? "start" : "end",
-    color: /^#[0-9a-f]{6}$/i.test(data.color ?? "") ? (data.color as string) : "",
+    color: color(data.color),
+    onColor: color(data.onColor),
     isOpen: "open" in data,
+    takesFocus: data.open === "focus",
+    origin: readOrigin(data),
     hasFiles: data.files !== "off",
     strings: stringsFor(language, own),
   };
 }
+
+export function readOrigin(data: { [name: string]: string | undefined }): Origin | null {
+  const { campaign, engagement, visitor, session, context } = data;
+  return campaign && engagement && visitor && session && context ? { campaign, engagement, visitor, session, context } : null;
+}
+
+const color = (given = ""): string => (/^#[0-9a-f]{6}$/i.test(given) ? given : "");

@@ -3,7 +3,7 @@
 import type { Client, Item } from "./client";
 import { el, icon, ICONS } from "./dom";
 import { Entries } from "./message";
-import type { Options } from "./options";
+import { readOrigin, type Options } from "./options";
 import { Rich } from "./rich";
 import { fill } from "./strings";
 import { applyStyle } from "./style";
@@ -63,10 +63,10 @@ export class View {
     const root = this.host.attachShadow({ mode: "open" });
     applyStyle(root);
     root.append(el("div", { class: `root ${options.side} ${options.theme}`, dir: options.direction, lang: options.language }, this.panel, this.launcher));
-    if (options.color) this.paint(options.color);
+    if (options.color) this.paint(options.color, options.onColor);
     document.body.append(this.host);
     this.draw();
-    if (options.isOpen) this.toggle(true, false);
+    if (options.isOpen) this.toggle(true, options.takesFocus);
   }
 
   /** Draw what has changed, once for all changes of a moment. */
@@ -135,6 +135,10 @@ export class View {
       }
     };
     this.endButton.onclick = () => this.askToEnd();
+    this.host.addEventListener("switchbay-open", (event) => {
+      this.client.beginFrom(readOrigin((event as CustomEvent<{ [name: string]: string } | null>).detail ?? {}));
+      this.toggle(true);
+    });
     document.addEventListener("visibilitychange", () => this.client.look(this.isOpen));
   }
 
@@ -156,14 +160,14 @@ export class View {
     yes.focus();
   }
 
-  private paint(color: string): void {
+  private paint(color: string, onColor: string): void {
     const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
       const share = parseInt(color.slice(at, at + 2), 16) / 255;
       return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
     });
     const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     this.host.style.setProperty("--sb-accent", color);
-    this.host.style.setProperty("--sb-on-accent", luminance > 0.18 ? "#000" : "#fff");
+    this.host.style.setProperty("--sb-on-accent", onColor || (luminance > 0.18 ? "#000" : "#fff"));
   }
 
   // Doing

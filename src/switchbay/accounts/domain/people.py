@@ -16,12 +16,16 @@ ActorKind = Literal["user", "operator", "app", "system"]
 
 
 class Role(StrEnum):
-    """What a user may do: administer the account, answer consumers, oversee those who do, look after applications."""
+    """What a user may do: administer the account, answer consumers, oversee those who do, look after applications.
+
+    ``campaign_manager``: decide which visitors are offered a conversation.
+    """
 
     ADMIN = "admin"
     AGENT = "agent"
     AGENT_MANAGER = "agent_manager"
     DEVELOPER = "developer"
+    CAMPAIGN_MANAGER = "campaign_manager"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """SQL of installed applications and of the revision that each account's apps have together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -10,6 +12,7 @@ from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.apps.store import conversations, secrets
 from switchbay.apps.tables import app_collections, app_installations
 from switchbay.infra.db import Row, Tx
+from switchbay.infra.db.lists import any_of, places
 from switchbay.infra.vault import Vault
 from switchbay.infra.web import decode_json, json_bytes
 from switchbay.kit.jsonvalue import JsonValue
@@ -76,6 +79,27 @@ async def find_revision(tx: Tx, account_id: str) -> int:
     """The account's revision; 0 before the first app."""
     row = await tx.fetch_one(_REVISION, {"account": account_id})
     return 0 if row is None else int(row[0])
+
+
+_MOST_AT_ONCE: Final = 512
+_ALL_REVISIONS: Final = sa.select(app_collections.c.account_id, app_collections.c.revision)
+
+
+@lru_cache(maxsize=16)
+def _revisions(count: int) -> sa.Select[tuple[str, int]]:
+    return _ALL_REVISIONS.where(app_collections.c.account_id.in_(any_of("a", count)))
+
+
+async def find_revisions(tx: Tx, account_ids: Collection[str]) -> dict[str, int]:
+    """The revisions of these accounts, and perhaps of others; those without any app are missing."""
+    if not account_ids:
+        return {}
+    if len(account_ids) > _MOST_AT_ONCE:
+        rows = await tx.fetch(_ALL_REVISIONS)
+    else:
+        count, params = places("a", account_ids)
+        rows = await tx.fetch(_revisions(count), params)
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 async def list_all(tx: Tx, vault: Vault, account_id: str) -> tuple[Installation, ...]:

@@ -67,11 +67,27 @@ class SystemCaller(Record, frozen=True):
 Caller: TypeAlias = ConsumerCaller | AgentCaller | SystemCaller
 
 
+class Origin(Record, frozen=True, omit_defaults=True):
+    """The offer that a conversation began with, with the names that its campaign and engagement had then.
+
+    The three ids at the end are what the consumer's client says of where the offer was made.
+    """
+
+    campaign_id: int
+    campaign_name: str
+    engagement_id: int
+    engagement_name: str
+    visitor_id: str = ""
+    session_id: str = ""
+    context_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
     """What a new conversation is to be like. Campaign and context are JSON text, passed on as they came.
 
-    An agent who opens one says for which consumer, and through which application that consumer is reached.
+    An agent who opens one says for which consumer, and through which application that consumer is reached. ``origin``
+    is there when the campaign is one of ours.
     """
 
     skill_id: str
@@ -81,6 +97,7 @@ class Open:
     context: str | None = None
     consumer_id: str = ""
     installation_id: str = ""
+    origin: Origin | None = None
 
 
 class Publish(Record, frozen=True):

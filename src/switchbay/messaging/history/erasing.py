@@ -3,7 +3,8 @@
 Each step is one transaction that also says how far the work has come, so a node that is killed leaves it where another
 finds it, and asking again while it is under way changes nothing. First the conversations, one after the other: an open
 one is closed by the platform, what was said becomes tombstones, the consumer a pseudonym. Then the log of webhooks, at
-last the answers that are kept for repeated requests. Then nobody knows any more whom the pseudonym stood for.
+last the answers that are kept for repeated requests, and what other rooms keep. Then nobody knows any more whom the
+pseudonym stood for.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -33,6 +34,8 @@ _ALREADY: Final = frozenset({"conversation_closed", "conversation_unknown"})
 _NEWEST: Final = "\x7f"
 DeleteFiles = Callable[[Tx, str, Collection[str], int], Awaitable[int]]
 """Has the files of an account's conversations deleted from the commit on, given the time; says how many."""
+Forget = Callable[[Tx, str, str, int], Awaitable[int]]
+"""Deletes what another room keeps of an account's consumer, at most so many rows; says how many it deleted."""
 _Step = Callable[[Tx, Erasure], Awaitable[Erasure]]
 
 
@@ -63,6 +66,11 @@ class Erasing:
         self._delete_files = delete_files
         self._rows = rows
         self._after = ("", "")
+        self._elsewhere: list[Forget] = []
+
+    def forget_with(self, forget: Forget) -> None:
+        """Have ``forget`` called in an erasure's last phase, until it has nothing left to delete."""
+        self._elsewhere.append(forget)
 
     # Requests
 
@@ -206,6 +214,9 @@ class Erasing:
         return replace(erasure, phase=Phase.ANSWERS, cursor="") if cursor is None else replace(erasure, cursor=cursor)
 
     async def _forget_answers(self, tx: Tx, erasure: Erasure) -> Erasure:
+        for forget in self._elsewhere:
+            if await forget(tx, erasure.account_id, erasure.consumer_id or "", self._rows) >= self._rows:
+                return erasure  # there may be more
         cursor = await erasing.drop_outcomes(tx, erasure.account_id, erasure.pseudonym, erasure.cursor, self._rows)
         if cursor is not None:
             return replace(erasure, cursor=cursor)

@@ -1,13 +1,16 @@
 """Rows that tell which conversations somebody takes part in, kept in step with the conversations' dialogs."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from switchbay.infra.db import Tx
 from switchbay.infra.db.door import Value
-from switchbay.messaging.domain import Conversation
+from switchbay.infra.db.lists import any_of, places
+from switchbay.messaging.domain import Conversation, Role
+from switchbay.messaging.store.keys import Key
 from switchbay.messaging.tables import participants
 
 _Taking = Mapping[str, tuple[str, str]]
@@ -88,3 +91,25 @@ async def list_conversation_ids_of(
         },
     )
     return [row[0] for row in rows]
+
+
+@lru_cache(maxsize=64)
+def _talking(accounts: int, consumers: int) -> sa.Select[Any]:
+    table = participants.c
+    return sa.select(table.account_id, table.participant_id, table.conversation_id).where(
+        table.account_id.in_(any_of("a", accounts)),
+        table.participant_id.in_(any_of("p", consumers)),
+        table.is_open.is_(sa.true()),
+        table.role == Role.CONSUMER.value,
+    )
+
+
+async def find_talking(tx: Tx, consumers: Collection[Key]) -> Mapping[Key, str]:
+    """Those of these consumers, by account and id, who have an open conversation, each with one of them."""
+    if not consumers:
+        return {}
+    accounts, account_params = places("a", {account_id for account_id, _ in consumers})
+    ids, id_params = places("p", {consumer_id for _, consumer_id in consumers})
+    rows = await tx.fetch(_talking(accounts, ids), {**account_params, **id_params})
+    wanted = set(consumers)
+    return {key: row[2] for row in rows if (key := (row[0], row[1])) in wanted}

@@ -19,6 +19,7 @@ from switchbay.messaging.domain import (
     DialogKind,
     EventKind,
     Open,
+    Origin,
     Published,
 )
 
@@ -144,6 +145,7 @@ class StoredOpening(msgspec.Struct, kw_only=True, rename="camel"):
     first_conversation: bool
     campaign_info: msgspec.Raw | UnsetType = UNSET
     context: msgspec.Raw | UnsetType = UNSET
+    origin: Origin | UnsetType = UNSET
 
 
 _opening: Final = msgspec.json.Decoder(StoredOpening)
@@ -156,8 +158,16 @@ def opening_text(request: Open, *, first: bool) -> str:
             first_conversation=first,
             campaign_info=_raw(request.campaign_info),
             context=_raw(request.context),
+            origin=request.origin or UNSET,
         )
     ).decode()
+
+
+def origin_of(conversation: Conversation) -> Origin | None:
+    """The offer that a conversation began with, if it was one of ours and nothing of it was erased."""
+    if '"origin":{' not in conversation.opening:  # most have none, and everything that closes is asked
+        return None
+    return _opening.decode(conversation.opening).origin or None
 
 
 def _raw(text: str | None) -> msgspec.Raw | UnsetType:

@@ -108,14 +108,16 @@ def _described(reason: str) -> str:
 
 
 def _campaign(transcript: Transcript, _agents: Agents) -> JsonValue:
-    given = _opening(transcript.conversation).get("campaignInfo")
+    opening = _opening(transcript.conversation)
+    given = opening.get("campaignInfo")
     if not isinstance(given, Mapping):
         return {}
+    origin = opening.get("origin") or {}
     return {
         "campaignEngagementId": str(given.get("engagementId", "")),
-        "campaignEngagementName": "",
+        "campaignEngagementName": _text(origin.get("engagement_name")),
         "campaignId": str(given.get("campaignId", "")),
-        "campaignName": "",
+        "campaignName": _text(origin.get("campaign_name")),
         "engagementSource": "",
     }
 

@@ -1,0 +1,1 @@
+"""Engagements: campaigns, what they target, visits, and the offer to the visitor."""

@@ -1,0 +1,1 @@
+"""What the configuration decides without I/O."""

@@ -1,0 +1,1 @@
+"""Campaigns, conditions and visits, without I/O."""

@@ -1,0 +1,1 @@
+"""Visits: what clients report of them, and which offer they get for it (the Monitoring API)."""

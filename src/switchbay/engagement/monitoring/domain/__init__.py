@@ -1,0 +1,1 @@
+"""What a request does to a visit, and what it is answered, without I/O."""

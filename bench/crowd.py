@@ -1,4 +1,4 @@
-"""``make soak``, its second part: a crowd talks over sockets that break, and all must end with the same transcript.
+"""``make crowd``: a crowd talks over sockets that break, and all must end with the same transcript.
 
 Consumers open a conversation each; every conversation has an agent and a manager besides. All of them talk and listen
 over their own sockets, on SQLite to one node, on PostgreSQL to two, whichever they happen to reach, and connections
@@ -218,7 +218,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main() -> int:
     """Run on both engines."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m bench.crowd")
+    parser = argparse.ArgumentParser(description=__doc__, prog="make crowd ARGS=…")
     parser.add_argument("--engine", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--seed", type=int, default=1)
     add_arguments(parser)

@@ -1,4 +1,4 @@
-"""The crowd of "make soak" notices what breaks a transcript."""
+"""The people of "make crowd" notice what breaks a transcript."""
 
 import random
 import ssl

@@ -1,6 +1,6 @@
 # The commands of this repository. "make demo" and "make test" are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check explore browsers web lint types format audit soak bench coverage lock clean
+.PHONY: help setup demo test check explore browsers web lint types format audit soak crowd bench coverage lock clean
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
@@ -60,6 +60,9 @@ bench: .venv/.ready ## Measure speed, latency and memory on this machine
 
 soak: .venv/.ready ## Load the server while killing it, and count what arrives
 	$(BIN)/python -m bench.soak $(ARGS)
+
+crowd: .venv/.ready ## Let a thousand consumers and a hundred agents talk over breaking sockets, and compare transcripts
+	$(BIN)/python -m bench.crowd $(ARGS)
 
 lock: .venv/.ready ## Renew the lock files (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -295,6 +295,18 @@ async def test_what_is_no_conversation_is_not_there(browser: Browser, wrong: str
     assert (await browser.open(f"{LIST}/{wrong}")).status == 404
 
 
+async def test_what_was_erased_says_so(house: House, browser: Browser) -> None:
+    conversation = await begin(house)
+    await do(house, KIM, conversation, said("my address"))
+    await house.history.erasing.request(ACCOUNT, KIM.consumer_id, OPERATOR)
+    while await house.history.erasing.erase_once():
+        pass
+    page = await browser.open(f"{LIST}/{conversation}")
+    at = moment(house.stage.clock.now_ms())
+    assert page.heading == "Erased consumer"
+    assert messages(page) == [("consumers", f"Erased consumer (consumer), {at} Erased.")]
+
+
 # Words
 
 

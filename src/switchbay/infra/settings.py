@@ -204,6 +204,12 @@ class Settings(BaseSettings):
     file_bytes: int = Field(
         default=3_145_728, ge=1, le=104_857_600, description="Largest file that is taken into a conversation."
     )
+    file_account_bytes: int = Field(
+        default=10_737_418_240,
+        ge=0,
+        le=2**60,
+        description="What all files of an account may have together; 0: any number.",
+    )
     file_types: Words = Field(
         default=("JPEG", "PNG", "GIF", "TXT", "PDF"), min_length=1, description="Types of files that are taken."
     )

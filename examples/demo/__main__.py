@@ -1,4 +1,4 @@
-"""The demo: from a manifest to signed webhooks and a signed-in user, on this machine, with nothing prepared.
+"""The demo: from a manifest to signed webhooks, a signed-in user and a web messenger, on this machine, unprepared.
 
 python -m examples.demo          run the flow, then stay up and show what arrives
 python -m examples.demo --once   run the flow; exit code 0 when everything arrived, else 1
@@ -12,6 +12,7 @@ from types import FrameType
 
 from examples.demo.browser import PageFailed
 from examples.demo.children import ChildFailed
+from examples.demo.messenger import page_address, visit
 from examples.demo.screen import Screen
 from examples.demo.sign_on import sign_on
 from examples.demo.stage import Stage
@@ -39,9 +40,10 @@ def main() -> int:
         with Stage(options.folder, screen, keep=options.keep) as stage:
             tell_story(stage, screen)
             sign_on(stage, screen)
+            visit(stage, screen)
             told = True
             if not options.once:
-                stay(stage, screen)
+                stay(stage, screen, page_address(stage))
     except (StoryFailed, PageFailed, ChildFailed) as error:
         screen.failed(str(error))
         return 1

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         default=604_800, ge=60, description="Lifetime of the web messenger's tokens; one that is used is renewed."
     )
     visitor_sign_ups: int = Field(
-        default=60, ge=1, description="Most tokens that the web messengers of one network get from a node in a minute."
+        default=60, ge=1, description="Most tokens that the web messengers of one network get in a minute."
     )
     query_credentials: bool = Field(
         default=True, description="Accept client_id and client_secret in the query, as old clients send."

@@ -130,7 +130,7 @@ async def find_usage(tx: Tx, account_id: str) -> int:
 
 
 async def _take_room(tx: Tx, account_id: str, size: int, most: int) -> bool:
-    params = {"account": account_id, "size": size, "most": most}
+    params: dict[str, Value] = {"account": account_id, "size": size, "most": most}
     if await tx.execute(_take, params) == 1:
         return True
     # No room, or the account's first file: whoever is first makes the row, and those who came at once use it too.
@@ -145,7 +145,13 @@ async def claim_upload(
 
     The room for them is taken at once, out of the account's ``most`` bytes. Raises ``file_quota_exceeded``.
     """
-    params = {"account": account_id, "file": file_id, "purge": purge_at, "bytes": size, "preview": preview_size}
+    params: dict[str, Value] = {
+        "account": account_id,
+        "file": file_id,
+        "purge": purge_at,
+        "bytes": size,
+        "preview": preview_size,
+    }
     if await tx.execute(_claim, params) != 1:
         return False
     if not await _take_room(tx, account_id, size + preview_size, most):

@@ -136,6 +136,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
     assert changed["web_origins"] == ["https://www.example.com", "http://localhost:8000"]
     assert host.json("account", "set", "4711001", "--web-origin", "")["web_origins"] == []
     assert changed["ttr_seconds"] == {"URGENT": 120, "NORMAL": 3600, "PRIORITIZED": 600}
+    assert host.json("account", "set", "4711001", "--file-total-bytes", "1000")["file_total_bytes"] == 1_000
     assert [account["account_id"] for account in host.json("account", "list")] == ["4711001", "demo"]
 
 

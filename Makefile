@@ -32,7 +32,7 @@ browsers: .venv/.ready ## Test the pages that people see in Chromium
 	@tools/browsers.sh
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-web: ## Build the web messenger's script from its source (needs npm)
+web: ## Build the scripts of the messenger and the tag from their source (needs npm)
 	@tools/web.sh build
 
 lint: .venv/.ready ## Check style, format and the order of the rooms

@@ -2,6 +2,7 @@
 
 import typer
 
+from switchbay.cli.commands.engagement_report import report
 from switchbay.cli.commands.engagement_transfer import export_campaign, import_campaign
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -15,8 +16,10 @@ def group() -> None:
     Examples:
       switchbay engagement export 12 --file spring.json
       switchbay engagement import spring.json --dry-run
+      switchbay engagement report --since 30d --by day,campaign
     """
 
 
 app.command("export")(export_campaign)
 app.command("import")(import_campaign)
+app.command("report")(report)

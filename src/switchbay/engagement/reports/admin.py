@@ -21,6 +21,7 @@ def router(reports: Reports, accounts: Accounts) -> APIRouter:
         require(
             await accounts.authenticate(account, request.headers.get("authorization")),
             Role.ADMIN,
+            Role.CAMPAIGN_MANAGER,
             Role.AGENT_MANAGER,
         )
 

@@ -98,6 +98,8 @@ def _number(reader: Reader, include: Sequence[Range] | None, exclude: Sequence[R
 
 
 def _is_in(reader: Reader, wanted: frozenset[Hashable]) -> Check:
+    if reader in read.AT_HAND:
+        return lambda facts: reader(facts) in wanted
     return lambda facts: facts[reader] in wanted
 
 
@@ -110,6 +112,8 @@ def _has_any(reader: Reader, wanted: frozenset[Hashable]) -> Check:
 
 def _is_between(reader: Reader, low: float | None, high: float | None) -> Check:
     least, most = (-inf if low is None else low), (inf if high is None else high)
+    if reader in read.AT_HAND:
+        return lambda facts: (value := reader(facts)) is not None and least <= value <= most
     return lambda facts: (value := facts[reader]) is not None and least <= value <= most
 
 

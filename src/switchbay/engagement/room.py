@@ -15,12 +15,10 @@ from switchbay.engagement.domain.published import Published, PublishedEngagement
 from switchbay.engagement.domain.visit import Visit
 from switchbay.engagement.monitoring import neighbour_routes
 from switchbay.engagement.monitoring import routes as monitoring_routes
-from switchbay.engagement.monitoring.domain import pages as monitoring
 from switchbay.engagement.monitoring.service import Monitoring, Options
 from switchbay.engagement.reports import admin as reports_admin
 from switchbay.engagement.reports.service import Names, Reports
 from switchbay.engagement.targeting import choice, goals
-from switchbay.engagement.targeting import entry_points as targeting
 from switchbay.engagement.targeting.index import Index
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
@@ -96,25 +94,12 @@ class Engagements:
         await self.campaigns.stop()
 
 
-class _Index:
-    """The compiled conditions of an account as monitoring asks them."""
-
-    def __init__(self, published: Published) -> None:
-        compiled = Index(published)
-        self.eligible = compiled.eligible
-        self._locations_of = compiled.locations_of
-
-    def locations_of(self, entry: monitoring.Entry) -> tuple[int, ...]:
-        """The locations that match these entry points."""
-        return self._locations_of(targeting.Entry(entry.url, entry.title, entry.sections))
-
-
 class Targeting:
     """Targeting as monitoring calls it."""
 
-    def compile(self, published: Published) -> _Index:
+    def compile(self, published: Published) -> Index:
         """Compile an account's campaigns."""
-        return _Index(published)
+        return Index(published)
 
     def choose(
         self, eligible: Sequence[PublishedEngagement], visit: Visit, draw: Callable[[], float]

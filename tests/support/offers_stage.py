@@ -116,7 +116,7 @@ class OffersStage:
         return {name: count for name, count in rendered["totals"].items() if count}
 
 
-async def no_names(_account_id: str) -> Names:
+async def no_names(account_id: str) -> Names:
     """Nothing has a name."""
     return Names({}, {})
 

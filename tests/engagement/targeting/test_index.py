@@ -5,8 +5,8 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.crowds import APPS, NOW, Maker
 
+from support.crowds import APPS, NOW, Maker
 from switchbay.engagement.targeting.index import Entry, Index
 from switchbay.engagement.targeting.semantics import Interpreter
 

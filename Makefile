@@ -4,6 +4,9 @@
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
+# Compiled code is kept wherever these run: else pytest rewrites 400 modules anew for each of its processes, and each
+# server that a test starts compiles all of this before it serves.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'

@@ -202,7 +202,8 @@ class Stage:
         with urllib.request.urlopen(request, context=context, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
-    def _as_admin(self) -> dict[str, str]:
+    def as_admin(self) -> dict[str, str]:
+        """The headers of a request of the administrator."""
         self._session = self._session or self.log_in()
         return {"Authorization": f"Bearer {self._session}"}
 
@@ -219,12 +220,12 @@ class Stage:
             "enabled": True,
             "capabilities": {"webhooks": webhooks},
         }
-        made = self.call("POST", _APPS, manifest, self._as_admin())
+        made = self.call("POST", _APPS, manifest, self.as_admin())
         return App(made["app"]["id"], made["client_secret"], fails=path == "failing")
 
     def enable(self, app: App) -> None:
         """Enable an app, enabled or not: a closed gate tries again at once."""
-        self.call("POST", f"{_APPS}/{app.client_id}/enable", None, self._as_admin())
+        self.call("POST", f"{_APPS}/{app.client_id}/enable", None, self.as_admin())
 
     def open(self, apps: list[App], count: int) -> list[Target]:
         """Open so many conversations, for the apps in turn."""

@@ -146,7 +146,6 @@ events: Final = sa.Table(
     sa.Column("client_properties", sa.Text),
     sa.Column("metadata", sa.Text),
     sa.Column("server_timestamp", sa.BigInteger, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 consumers: Final = sa.Table(

@@ -7,6 +7,7 @@ more. Equal conditions give the same clause, and the same check.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from switchbay.engagement.domain import conditions as c
@@ -49,7 +50,12 @@ def _by_evaluation(conditions: Sequence[c.Condition]) -> Check:
         situation = facts.situation()
         return together(evaluate(condition, situation, 0) for condition in group)
 
-    return check
+    return _once(check)
+
+
+def _once(check: Check) -> Check:
+    """Have a check that is dear made at most once in an evaluation."""
+    return lambda facts: bool(facts[check])
 
 
 def _one(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[Hashable] = ()) -> Clause:
@@ -60,6 +66,8 @@ def _one(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[H
         value = facts[reader]
         return (wanted is None or value in wanted) and value not in barred
 
+    if wanted is not None and not barred:
+        check = _is_in(reader, wanted)
     return Clause("one", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=check)
 
 
@@ -71,6 +79,8 @@ def _many(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[
         values = facts[reader]
         return (wanted is None or not wanted.isdisjoint(values)) and barred.isdisjoint(values)
 
+    if wanted is not None and not barred:
+        check = _has_any(reader, wanted)
     return Clause("many", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=check)
 
 
@@ -82,7 +92,28 @@ def _number(reader: Reader, include: Sequence[Range] | None, exclude: Sequence[R
         value = facts[reader]
         return (wanted is None or _in_any(value, wanted)) and not _in_any(value, barred)
 
+    if wanted is not None and len(wanted) == 1 and not barred:
+        check = _is_between(reader, *wanted[0])
     return Clause("number", reader, wanted, barred, is_exact=True, check=check)
+
+
+# The commonest checks, without what they do not need.
+
+
+def _is_in(reader: Reader, wanted: frozenset[Hashable]) -> Check:
+    return lambda facts: facts[reader] in wanted
+
+
+def _has_any(reader: Reader, wanted: frozenset[Hashable]) -> Check:
+    if len(wanted) == 1:
+        (value,) = wanted
+        return lambda facts: value in facts[reader]
+    return lambda facts: not wanted.isdisjoint(facts[reader])
+
+
+def _is_between(reader: Reader, low: float | None, high: float | None) -> Check:
+    least, most = (-inf if low is None else low), (inf if high is None else high)
+    return lambda facts: (value := facts[reader]) is not None and least <= value <= most
 
 
 def _in_any(value: float | None, ranges: tuple[Range, ...]) -> bool:

@@ -1,12 +1,14 @@
 """Rows that are offered at one place, and how those are found which fit a visit.
 
-A row is an engagement with one of its behaviours: all of the row's clauses must hold. Where there are many rows,
-clauses that read the same are looked up together and what is left is one integer's bits; what is still left after the
-lookups that leave least is checked row by row.
+A row is an engagement with one of its behaviours: all of the row's clauses must hold. A few rows are checked one after
+the other. Of many rows each is filed under the values that it asks for most rarely, such as a product, if it asks for
+such: a visit meets only the rows of the values that it has. The others are looked up together, clauses that read the
+same in one step, and what is left is one integer's bits; what is still left after the lookups that leave least is
+checked row by row.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from switchbay.engagement.targeting.clauses import Check, Clause, Form
@@ -17,38 +19,108 @@ _FEW = 4
 """So many rows are checked one after the other, without lookups."""
 _CHECKED_AT_MOST = 16
 """When so many rows have been checked after the first lookups, the others are made before the rest is."""
+_RARE = 1 / 16
+"""A row is filed under its values where a visit is thought to have them more rarely than this."""
+_DEEPEST = 3
+_USUAL = 0.5
+"""The share of visits for which a clause is thought to hold of which nothing is known."""
 
 
 class Row(NamedTuple):
-    """``place`` is the engagement's among all of the account; ``clauses`` are in the order of their checks."""
+    """``place`` is the engagement's among all of the account."""
 
     place: int
     clauses: tuple[Clause, ...]
 
 
-Cluster = Callable[[Facts], list[int]]
-"""Gives the places of the engagements whose rows fit; one may be there more than once."""
+Cluster = Callable[[Facts, list[int]], None]
+"""Adds the places of the engagements whose rows fit to a list; one may be there more than once."""
 
 
-def cluster_of(rows: Sequence[Row]) -> Cluster:
+class Rarity:
+    """How rare it is thought that a clause holds: by how many different values all rows together ask for."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        values: defaultdict[Reader, set[Hashable]] = defaultdict(set)
+        for row in rows:
+            for clause in row.clauses:
+                if clause.form in {"one", "many", "timed"}:
+                    values[clause.reader].update(_keys(clause))
+        self._distinct = {reader: len(found) for reader, found in values.items()}
+
+    def share(self, clause: Clause) -> float:
+        """Return about which share of visits a clause holds for."""
+        if clause.form not in {"one", "many", "timed"} or clause.include is None:
+            return _USUAL
+        return min(1.0, len(clause.include) / max(2, self._distinct[clause.reader]))
+
+    def ordered(self, clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+        """Order clauses so that what is cheap and what rarely holds is checked first."""
+        return tuple(sorted(clauses, key=lambda clause: (clause.cost, self.share(clause))))
+
+
+def _keys(clause: Clause) -> Iterable[Hashable]:
+    """Return the values of a visit of which it must have one for the clause to hold."""
+    return [key for key, _ in clause.include or ()] if clause.form == "timed" else clause.include or ()
+
+
+def cluster_of(rows: Sequence[Row], rarity: Rarity, depth: int = 0) -> Cluster:
     """Compile rows that are offered at the same place."""
-    return _few(rows) if len(rows) <= _FEW else _Many(rows).fitting
+    if len(rows) <= _FEW:
+        return _few(rows)
+    if depth == _DEEPEST:
+        return _Many(rows).add
+    filed: defaultdict[tuple[Reader, bool], defaultdict[Hashable, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    others: list[Row] = []
+    for row in rows:
+        rarest = min(row.clauses, key=rarity.share, default=None)
+        if rarest is None or rarity.share(rarest) > _RARE:
+            others.append(row)
+            continue
+        left = row._replace(clauses=tuple(clause for clause in row.clauses if clause is not rarest))
+        for key in dict.fromkeys(_keys(rarest)):
+            filed[rarest.reader, rarest.form == "one"][key].append(
+                left if rarest.is_exact and rarest.form != "timed" else row
+            )
+    if not filed:
+        return _Many(rows).add
+    tables = [
+        (reader, is_single, {key: cluster_of(found, rarity, depth + 1) for key, found in by_key.items()})
+        for (reader, is_single), by_key in filed.items()
+    ]
+    return _by_value(tables, cluster_of(others, rarity, depth + 1) if others else None)
+
+
+def _by_value(listed: Sequence[tuple[Reader, bool, Mapping[Hashable, Cluster]]], others: Cluster | None) -> Cluster:
+    """File rows by the values of each reader, which gives one or several."""
+
+    def add(facts: Facts, found: list[int]) -> None:
+        for reader, is_single, table in listed:
+            if is_single:
+                if (cluster := table.get(facts[reader])) is not None:
+                    cluster(facts, found)
+                continue
+            for value in facts[reader]:
+                if value in table:
+                    table[value](facts, found)
+        if others is not None:
+            others(facts, found)
+
+    return add
 
 
 def _few(rows: Sequence[Row]) -> Cluster:
     listed = tuple((row.place, tuple(clause.check for clause in row.clauses)) for row in rows)
 
-    def fitting(facts: Facts) -> list[int]:
-        found = []
+    def add(facts: Facts, found: list[int]) -> None:
         for place, checks in listed:
             for check in checks:
-                if not facts[check]:
+                if not check(facts):
                     break
             else:
                 found.append(place)
-        return found
 
-    return fitting
+    return add
 
 
 class _Many:
@@ -81,19 +153,17 @@ class _Many:
         made = {group for _, group in lookups[:first]}
         self._checks = [tuple(_left(row, number, looked_up, made)) for number, row in enumerate(rows)]
 
-    def fitting(self, facts: Facts) -> list[int]:
+    def add(self, facts: Facts, found: list[int]) -> None:
         mask = self._everyone
         for allowed in self._first:
             mask &= allowed(facts)
             if not mask:
-                return []
-        found: list[int] = []
+                return
         mask = self._checked(facts, mask, _CHECKED_AT_MOST, found)
         if mask:
             for allowed in self._others:
                 mask &= allowed(facts)
             self._checked(facts, mask, len(self._places), found)
-        return found
 
     def _checked(self, facts: Facts, mask: int, at_most: int, found: list[int]) -> int:
         """Check rows from the last one on; the bits of those that were not checked."""
@@ -103,7 +173,7 @@ class _Many:
             row = mask.bit_length() - 1
             mask ^= 1 << row
             for check in all_checks[row]:
-                if not facts[check]:
+                if not check(facts):
                     break
             else:
                 found.append(places[row])

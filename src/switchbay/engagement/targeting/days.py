@@ -4,7 +4,7 @@ What is not known is taken as the last that it can be, so that nobody is called 
 than is certain.
 """
 
-from calendar import monthrange
+from calendar import isleap
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -15,6 +15,8 @@ from switchbay.engagement.domain.visit import Day, Person
 Unit: TypeAlias = Literal["days", "weeks", "months", "years"]
 
 _MONTHS = 12
+_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_FEBRUARY = 2
 
 
 @lru_cache(maxsize=256)
@@ -36,7 +38,7 @@ def latest(day: Day) -> date | None:
     month = day.month if day.month is not None else _MONTHS
     if not (1 <= month <= _MONTHS and date.min.year <= day.year <= date.max.year):
         return None
-    last = monthrange(day.year, month)[1]
+    last = _length(day.year, month)
     number = day.day if day.day is not None and day.month is not None else last
     return date(day.year, month, number) if 1 <= number <= last else None
 
@@ -81,4 +83,10 @@ def _is_anniversary(day: date, today: date, months: int) -> bool:
 
 
 def _day_in(day: date, month_of: date) -> int:
-    return min(day.day, monthrange(month_of.year, month_of.month)[1])
+    if day.day <= _LENGTHS[_FEBRUARY]:
+        return day.day
+    return min(day.day, _length(month_of.year, month_of.month))
+
+
+def _length(year: int, month: int) -> int:
+    return _LENGTHS[month] + (month == _FEBRUARY and isleap(year))

@@ -21,7 +21,7 @@ from switchbay.engagement.targeting.clauses import (
     engaged_clause,
     identified,
 )
-from switchbay.engagement.targeting.clusters import Cluster, Row, cluster_of
+from switchbay.engagement.targeting.clusters import Rarity, Row, cluster_of
 from switchbay.engagement.targeting.days import zone_of
 from switchbay.engagement.targeting.entry_points import NOWHERE, Entry
 from switchbay.engagement.targeting.facts import Facts
@@ -41,15 +41,20 @@ class Index:
         self._everywhere = frozenset(location.id for location in locations if not location.conditions)
         self._nowhere = frozenset(self._locations.at(NOWHERE))
         compiler = _Compiler(self._everywhere)
+        rows = [
+            (engagement, row)
+            for place, engagement in enumerate(published.engagements)
+            if not engagement.barred
+            for row in compiler.rows(place, engagement)
+        ]
+        rarity = Rarity(row for _, row in rows)
         filed: defaultdict[str, defaultdict[int | None, list[Row]]] = defaultdict(lambda: defaultdict(list))
-        for place, engagement in enumerate(published.engagements):
-            if engagement.barred:
-                continue
-            rows = list(compiler.rows(place, engagement))
+        for engagement, row in rows:
+            ordered = row._replace(clauses=rarity.ordered(row.clauses))
             for location in compiler.locations(engagement):
-                filed[engagement.app_installation_id][location] += rows
+                filed[engagement.app_installation_id][location].append(ordered)
         self._apps = {
-            app: {location: cluster_of(rows) for location, rows in by_location.items()}
+            app: {location: cluster_of(found, rarity) for location, found in by_location.items()}
             for app, by_location in filed.items()
         }
         self._account = digest(account_key(published.account_id))
@@ -88,7 +93,13 @@ class Index:
         clusters = self._apps.get(app_installation_id)
         if clusters is None:
             return ()
-        found = _fitting(clusters, self._facts(visit, now))
+        facts = self._facts(visit, now)
+        found: list[int] = []
+        if (everywhere := clusters.get(None)) is not None:
+            everywhere(facts, found)
+        for location in facts.locations:
+            if (cluster := clusters.get(location)) is not None:
+                cluster(facts, found)
         if not found:
             return ()
         visitor = digest(visit.visitor_id)
@@ -103,19 +114,6 @@ class Index:
             and engagement.id not in dismissed
             and not falls_in(self._campaigns[engagement.campaign.id], visitor, engagement.campaign.control_percentage)
         )
-
-
-def _fitting(clusters: dict[int | None, Cluster], facts: Facts) -> list[int]:
-    """Return the places of the engagements whose clauses hold where the visitor is."""
-    found: list[int] = []
-    everywhere = clusters.get(None)
-    if everywhere is not None:
-        found += everywhere(facts)
-    for location in facts.locations:
-        cluster = clusters.get(location)
-        if cluster is not None:
-            found += cluster(facts)
-    return found
 
 
 class _Compiler:
@@ -143,7 +141,7 @@ class _Compiler:
             behaviors = (None,)
         for behavior in behaviors:
             own = [] if behavior is None else self._behavior(behavior, engagement.id)
-            yield Row(place, tuple(sorted((*shared, *own), key=lambda clause: clause.cost)))
+            yield Row(place, (*shared, *own))
 
     def _audience(self, audience: PublishedAudience | None) -> list[Clause]:
         if audience is None:

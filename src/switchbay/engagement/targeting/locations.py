@@ -32,9 +32,11 @@ class _Rules:
         self._found = [(self._include.get(rule, []), self._exclude.get(rule, [])) for rule in rules]
         self._texts = TextRules(rules)
 
-    def hits(self, text: str) -> Iterable[tuple[_Places, _Places]]:
-        found = self._found
-        return [found[number] for number in self._texts.hits(text)]
+    def collect(self, text: str, found: set[int], excluded: set[int]) -> None:
+        for number in self._texts.hits(text):
+            include, exclude = self._found[number]
+            found.update(include)
+            excluded.update(exclude)
 
 
 class Locations:
@@ -62,13 +64,12 @@ class Locations:
     def at(self, entry: Entry) -> tuple[int, ...]:
         """Return the ids of the locations that an entry matches, in their order."""
         found, excluded = set(self._open), set[int]()
-        hits = [*self._urls.hits(entry.url)] if entry.url else []
+        self._urls.collect(entry.url, found, excluded)
         for section in entry.sections:
-            hits += self._sections.hits(section)
-        for include, exclude in hits:
-            found.update(include)
-            excluded.update(exclude)
-        return tuple(self._ids[place] for place in sorted(found - excluded))
+            self._sections.collect(section, found, excluded)
+        if excluded:
+            found -= excluded
+        return tuple([self._ids[place] for place in sorted(found)])
 
 
 def _as_match(rule: str) -> Match:

@@ -37,7 +37,7 @@ class TextRules:
 
     def __init__(self, rules: Sequence[Match]) -> None:
         self._exact: dict[str, list[int]] = {}
-        self._levels = (_Level(4, 4, {}), _Level(3, 2, {}))
+        self._levels = (_Level(6, 3, {}), _Level(4, 2, {}), _Level(2, 1, {}))
         self._always: list[tuple[int, _Test]] = []
         self._tests: dict[int, _Test] = {}
         needed: list[tuple[int, str]] = []
@@ -79,18 +79,24 @@ class TextRules:
             return []
         lower = text.casefold()
         found = list(self._exact.get(lower, ()))
-        found += [number for number, test in self._always if test(text, lower)]
-        candidates: list[int] = []
+        for number, test in self._always:
+            if test(text, lower):
+                found.append(number)
         for size, stride, pieces in self._levels:
             if pieces:
-                for start in range(0, len(lower) - size + 1, stride):
-                    filed = pieces.get(lower[start : start + size])
-                    if filed is not None:
-                        candidates += filed
-        if candidates:
-            tests = self._tests
-            found += [number for number in dict.fromkeys(candidates) if tests[number](text, lower)]
+                filed = [
+                    numbers
+                    for start in range(0, len(lower) - size + 1, stride)
+                    if (numbers := pieces.get(lower[start : start + size])) is not None
+                ]
+                if filed:
+                    found += self._tried(filed, text, lower)
         return found
+
+    def _tried(self, filed: list[list[int]], text: str, lower: str) -> list[int]:
+        tests = self._tests
+        candidates = filed[0] if len(filed) == 1 else dict.fromkeys(number for numbers in filed for number in numbers)
+        return [number for number in candidates if tests[number](text, lower)]
 
 
 def _pieces(letters: str, size: int) -> Iterator[str]:

@@ -16,6 +16,8 @@ const MOST_SECTIONS = 20;
 const LONGEST_TITLE = 250;
 const CLOSED = "closed";
 
+const isSeen = (): boolean => document.visibilityState === "visible";
+
 export class Tag {
   private readonly memory: Memory;
   private readonly api: Api;
@@ -50,8 +52,9 @@ export class Tag {
       addEventListener(name, () => (this.activeAt = Date.now()), { passive: true, capture: true });
     document.addEventListener("visibilitychange", () => {
       this.activeAt = Date.now();
-      if (document.visibilityState === "visible") this.soon();
+      if (isSeen()) this.soon();
     });
+    addEventListener("pageshow", (event) => event.persisted && this.page()); // back to a page that was kept as it was
     this.page(this.sections);
   }
 
@@ -70,13 +73,12 @@ export class Tag {
   report(attributes: unknown[]): void {
     this.attributes.push(...attributes.filter(isFields));
     this.attributes.splice(0, this.attributes.length - MOST_ATTRIBUTES);
-    this.failures = 0;
-    this.soon();
+    this.hurry();
   }
 
   identify(identity: unknown): void {
     this.identity = isFields(identity) ? identity : null;
-    this.soon();
+    this.hurry();
   }
 
   speak(language: unknown): void {
@@ -90,6 +92,11 @@ export class Tag {
     if (this.isStarted) this.timer = setTimeout(() => void this.ask(), milliseconds);
   }
 
+  /** Ask at once, unless the server has failed and is to be left alone for a while. */
+  private hurry(): void {
+    if (!this.failures || this.failures > RETRIES.length) this.soon();
+  }
+
   private again(): void {
     if (!this.isTalking) this.soon(AGAIN_MS);
   }
@@ -100,7 +107,7 @@ export class Tag {
       return;
     }
     const hasNews = this.isNewPage || this.attributes.length > 0;
-    if (!hasNews && (document.visibilityState !== "visible" || Date.now() - this.activeAt > IDLE_MS)) return this.again();
+    if (!hasNews && (!isSeen() || Date.now() - this.activeAt > IDLE_MS)) return this.again();
     this.isAsking = true;
     this.isWanted = false;
     const isNewPage = this.isNewPage;
@@ -146,8 +153,9 @@ export class Tag {
   private failed(error: unknown, isNewPage: boolean, told: Fields[]): void {
     if (error instanceof Refused) {
       console.warn("switchbay:", error.message);
-      if (told.length) this.isNewPage = this.isWanted = isNewPage || this.isNewPage; // without what may be wrong
-      return;
+      if (!told.length) return;
+      this.isNewPage ||= isNewPage;
+      return this.soon(); // without what may be wrong
     }
     this.isNewPage ||= isNewPage;
     this.attributes.unshift(...told);
@@ -193,8 +201,8 @@ export class Tag {
   }
 
   private show(offer: Offer, details: Details): void {
-    if (!offer.show()) {
-      this.offered = ""; // its container may come later
+    if (!isSeen() || !offer.show()) {
+      this.offered = ""; // somebody may look, or its container may come, later
       return;
     }
     this.offer = offer;

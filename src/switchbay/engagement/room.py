@@ -1,6 +1,6 @@
 """The engagement room as assembly builds it: what is configured, visited, offered, talked about and counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
@@ -17,10 +17,10 @@ from switchbay.engagement.monitoring import neighbour_routes
 from switchbay.engagement.monitoring import routes as monitoring_routes
 from switchbay.engagement.monitoring.service import Monitoring, Options
 from switchbay.engagement.reports import admin as reports_admin
-from switchbay.engagement.reports.service import Names, Reports
+from switchbay.engagement.reports.service import Reports
 from switchbay.engagement.targeting import choice, goals
 from switchbay.engagement.targeting.index import Index
-from switchbay.infra.db import Database, Tx
+from switchbay.infra.db import Database
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.messaging.public import Messaging, Routing
 
@@ -60,15 +60,8 @@ class Engagements:
         messaging.admit_with(self.conversations.admit)
         messaging.record_with(self.conversations.follow)
 
-    async def _names(self, account_id: str) -> Names:
-        async def work(tx: Tx) -> Names:
-            found = [
-                await configuration_store.list_type(tx, account_id, kind, with_deleted=True)
-                for kind in ("campaign", "engagement")
-            ]
-            return Names(*({one.id: one.name for one in some} for some in found))
-
-        return await self._db.read(work)
+    async def _names(self, account_id: str, ids: Collection[int]) -> Mapping[int, str]:
+        return await self._db.read(lambda tx: configuration_store.find_names(tx, account_id, ids))
 
     def routes(self) -> list[BaseRoute]:
         """The Monitoring API, the configuration API with its designs, and the tag's script."""

@@ -19,7 +19,7 @@ import asyncpg
 from bench.rounds import WRK
 from bench.stage import ACCOUNT, Stage
 from switchbay.engagement.domain.visit import Cart, Context, Page, Visit
-from switchbay.engagement.monitoring.domain.sessions import RANDOM_BYTES, fresh_from
+from switchbay.engagement.monitoring.domain.sessions import RANDOM_BYTES, Fresh
 from switchbay.engagement.monitoring.store import pack
 
 _SCRIPT: Final = Path(__file__).parent / "visits.lua"
@@ -72,7 +72,7 @@ def _campaign(stage: Stage) -> str:
 
 def _visit(number: int, now: int) -> Visit:
     """A visit as it is after three pages: its ids tell its number."""
-    fresh = fresh_from(number.to_bytes(16, "big") + number.to_bytes(16, "little") + bytes(RANDOM_BYTES - 32))
+    fresh = Fresh(number.to_bytes(16, "big") + number.to_bytes(16, "little") + bytes(RANDOM_BYTES - 32))
     return Visit(
         visitor_id=fresh.visitor_id,
         session_id=fresh.session_id,

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from support.campaigns_house import BASE, BRAND, EVERYTHING, OTHER_BASE, CampaignsHouse
+from support.campaigns_house import BASE, BRAND, EVERYTHING, OTHER_BASE, OTHER_BRAND, CampaignsHouse
+from switchbay.engagement.configuration.store import find_names
 
 ALL_DAY = {"type": "section", "include": ["shop"]}
 
@@ -127,6 +128,14 @@ async def test_a_deleted_object_is_gone_but_kept(house: CampaignsHouse) -> None:
     assert (await house.call("GET", "/connectors/1")).status_code == 404
     assert await house.read("/connectors") == []
     assert await house.read("/connectors?includeDeleted=true") == [gone.json()]
+
+
+async def test_the_names_of_deleted_objects_are_known_to_reports(house: CampaignsHouse) -> None:
+    for name in ("Spring", "Summer"):
+        await house.make("campaigns", name=name)
+    await house.call("DELETE", "/campaigns/1")
+    assert await house.db.read(lambda tx: find_names(tx, BRAND, [1, 2, 3])) == {1: "Spring", 2: "Summer"}
+    assert await house.db.read(lambda tx: find_names(tx, OTHER_BRAND, [1, 2])) == {}
 
 
 async def test_what_is_used_cannot_be_deleted_and_tells_its_users(house: CampaignsHouse) -> None:

@@ -34,7 +34,7 @@ def _masked(opcode: int, payload: bytes) -> bytes:
     return struct.pack("!BBH", 0x80 | opcode, 0xFE, len(payload)) + bytes(4) + payload
 
 
-class _Watcher:
+class Watcher:
     """One connection. ``marks`` is what the beginning of a frame holds whose time is taken; empty: none is."""
 
     __slots__ = ("_rest", "bytes", "frames", "is_open", "latencies", "marks", "pongs", "sock")
@@ -55,7 +55,7 @@ class _Watcher:
                 if not count:
                     self.end()
                     return
-                self._take(bytes(buffer[:count]))
+                self.take(bytes(buffer[:count]))
                 if not self.sock.pending():
                     return
         except (ssl.SSLWantReadError, BlockingIOError):
@@ -68,7 +68,8 @@ class _Watcher:
         self.is_open = False
         self.sock.close()
 
-    def _take(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
+        """Count the frames in what has come."""
         if self._rest:
             data = self._rest + data
         at, size = 0, len(data)
@@ -122,7 +123,7 @@ class _Watchers:
     """All connections of this process."""
 
     def __init__(self) -> None:
-        self._by_fd: dict[int, _Watcher] = {}
+        self._by_fd: dict[int, Watcher] = {}
         self._poll = select.epoll()
         self._buffer = memoryview(bytearray(_RECEIVE))
 
@@ -136,7 +137,7 @@ class _Watchers:
             for request in requests:
                 sock.sendall(_masked(1, request.encode()))
             sock.setblocking(False)
-            self._by_fd[sock.fileno()] = _Watcher(sock, marks)
+            self._by_fd[sock.fileno()] = Watcher(sock, marks)
             self._poll.register(sock.fileno(), select.EPOLLIN)
             if place % 50 == 0:
                 self.turn(0)

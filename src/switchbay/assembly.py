@@ -213,7 +213,7 @@ async def build(
         publish=messaging.feed.publish,
     )
     messaging.feed.on_items(routing.announce)
-    files = build_files(db, clock, randomness, vault, settings)
+    files = build_files(db, clock, randomness, vault, accounts, settings)
     messaging.admit_with(files.admit)
     agents = AgentDoor(
         messaging,

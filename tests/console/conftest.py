@@ -32,7 +32,7 @@ async def house(
     messaging = Messaging(db, clock, randomness, Webhooks(), stage.accounts, Limits())
     routing = Routing(db, clock, randomness, stage.accounts, messaging)
     history = HistoryRoom(db, clock, randomness, stage.accounts, messaging, routing)
-    files = build_files(db, clock, randomness, vault, Settings(data_dir=tmp_path))
+    files = build_files(db, clock, randomness, vault, stage.accounts, Settings(data_dir=tmp_path))
     watching = Watching(db, messaging, routing, stage.accounts, history.history, files)
     app = web.Application(
         [

@@ -18,6 +18,7 @@ from switchbay.messaging.domain import (
     AgentCaller,
     Audience,
     CloseConversation,
+    CloseDialog,
     Command,
     ConsumerCaller,
     Open,
@@ -33,6 +34,8 @@ from switchbay.messaging.wire.events import AGENT_STATUSES, parse_event
 LIST = f"/console/{ACCOUNT}/conversations"
 KIM = ConsumerCaller(None, "a" * 64)
 LEE = ConsumerCaller(None, "b" * 64)
+ONE_ENGINE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what does not depend on where it is stored."""
 NASTY = '<script>alert(1)</script> & "quotes"'
 
 
@@ -93,11 +96,13 @@ def messages(page: Page) -> list[tuple[str, str]]:
 # Who
 
 
+@ONE_ENGINE
 @pytest.mark.parametrize("path", [LIST, f"{LIST}/x", f"{LIST}/x/files/y"])
 async def test_without_a_session_the_login_page_comes_first(house: House, path: str) -> None:
     assert (await house.browser().open(path)).heading == "Log in"
 
 
+@ONE_ENGINE
 @pytest.mark.parametrize("name", ["agent", "developer"])
 async def test_agents_and_developers_do_not_see_them(house: House, name: str) -> None:
     conversation = await begin(house)
@@ -109,6 +114,7 @@ async def test_agents_and_developers_do_not_see_them(house: House, name: str) ->
     assert "Conversations" not in (await browser.open(f"/launch/{ACCOUNT}")).text
 
 
+@ONE_ENGINE
 async def test_managers_see_them_and_find_them_in_the_menu(house: House) -> None:
     await begin(house)
     await house.stage.accounts.create_user(ACCOUNT, "agent-manager", PASSWORD, [Role.AGENT_MANAGER], OPERATOR)
@@ -180,6 +186,7 @@ async def test_older_ones_are_on_the_next_page(house: House, browser: Browser) -
     assert (len(rows(second)), opened[0] in second.answer.text) == (1, True)
 
 
+@ONE_ENGINE
 @pytest.mark.parametrize("query", ["state=open'", "before=x", "before=-1.x", "before=1%00.a%00", "before=" + "9" * 40])
 async def test_addresses_that_no_page_has_are_refused(browser: Browser, query: str) -> None:
     page = await browser.open(f"{LIST}?{query}")
@@ -234,6 +241,7 @@ async def test_a_transcript_shows_every_kind_of_message(house: House, browser: B
     assert ".sc-look-0{color:#a1260d}" in page.answer.text
 
 
+@ONE_ENGINE
 async def test_dialogs_are_shown_one_after_the_other(house: House, browser: Browser, agent: AccountUser) -> None:
     await house.stage.accounts.update_account(ACCOUNT, AccountChange(survey_app="bot"), OPERATOR)
     conversation = await begin(house)
@@ -245,8 +253,14 @@ async def test_dialogs_are_shown_one_after_the_other(house: House, browser: Brow
     headings = [words(one) for one in re.findall(r"<h2[^>]*>(.*?)</h2>", page.answer.text)]
     assert headings == ["Conversation, open", "Among agents, open"]
     assert "between us" in page.text
+    await do(house, caller, conversation, CloseDialog(conversation))
+    page = await browser.open(f"{LIST}/{conversation}")
+    headings = [words(one) for one in re.findall(r"<h2[^>]*>(.*?)</h2>", page.answer.text)]
+    assert headings == ["Conversation, closed", "Survey, open", "Among agents, closed"]
+    assert [row[1] for row in rows(await browser.open(f"{LIST}?state=all"))] == ["In a survey"]
 
 
+@ONE_ENGINE
 async def test_nothing_of_what_was_said_is_more_than_text(house: House, browser: Browser) -> None:
     conversation = await begin(house, firstName=NASTY)
     await do(house, KIM, conversation, said(NASTY))
@@ -260,6 +274,7 @@ async def test_nothing_of_what_was_said_is_more_than_text(house: House, browser:
         assert "unsafe" not in policy
 
 
+@ONE_ENGINE
 async def test_only_what_goes_on_is_looked_at_again(house: House, browser: Browser) -> None:
     conversation = await begin(house)
     assert (await browser.open(f"{LIST}/{conversation}")).answer.text.count("<script") == 1
@@ -269,6 +284,7 @@ async def test_only_what_goes_on_is_looked_at_again(house: House, browser: Brows
     assert (await browser.open(f"{LIST}?q=word")).answer.text.count("<script") == 0
 
 
+@ONE_ENGINE
 async def test_a_file_is_led_to_by_a_signed_address(house: House, browser: Browser) -> None:
     conversation, content = await begin(house), picture()
     address = await house.files.generate_upload_url(ACCOUNT, KIM, None, len(content), "PNG")
@@ -290,9 +306,23 @@ async def test_a_file_is_led_to_by_a_signed_address(house: House, browser: Brows
     assert (await browser.open(f"{LIST}/{conversation}/files/{'0' * 40}")).status == 404
 
 
+@ONE_ENGINE
 @pytest.mark.parametrize("wrong", ["x", "6c5a36a1-9b1f-4b4f-9a1e-0c7d3f1f2a77", "%00", "..%2F.."])
 async def test_what_is_no_conversation_is_not_there(browser: Browser, wrong: str) -> None:
     assert (await browser.open(f"{LIST}/{wrong}")).status == 404
+
+
+@ONE_ENGINE
+async def test_what_was_erased_says_so(house: House, browser: Browser) -> None:
+    conversation = await begin(house)
+    await do(house, KIM, conversation, said("my address"))
+    await house.history.erasing.request(ACCOUNT, KIM.consumer_id, OPERATOR)
+    while await house.history.erasing.erase_once():
+        pass
+    page = await browser.open(f"{LIST}/{conversation}")
+    at = moment(house.stage.clock.now_ms())
+    assert page.heading == "Erased consumer"
+    assert messages(page) == [("consumers", f"Erased consumer (consumer), {at} Erased.")]
 
 
 # Words

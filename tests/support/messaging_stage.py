@@ -272,7 +272,7 @@ async def stage_on(
     with tempfile.TemporaryDirectory(prefix="switchbay-files-") as name:
         folder = Path(name)
         objects, spool = objects or DiskStore(folder / "stored"), Spool(folder / "incoming")
-        files = Files(db, clock, randomness, vault, objects, spool, scanner=scanner, rules=rules)
+        files = Files(db, clock, randomness, vault, objects, spool, scanner=scanner, rules=rules, accounts=accounts)
         messaging.admit_with(files.admit)
         api = management_of((router, messaging, accounts), (files_admin.router, files, accounts))
         app = Application(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from markupsafe import Markup
 
@@ -21,6 +21,9 @@ _ROLES: Final = {
 }
 
 
+Form: TypeAlias = Literal["text", "rich", "file", "erased", "other"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message. ``form``: what it is; ``text``: its words, a file's caption, or the name of what is not shown here.
@@ -28,7 +31,7 @@ class Message:
     ``html`` is the preview of structured content and quick replies. ``file`` is the id of a file of this server's.
     """
 
-    form: Literal["text", "rich", "file", "other"]
+    form: Form
     text: str
     html: Markup | None
     file: str
@@ -57,9 +60,11 @@ def _is_rich(event: Mapping[str, Any]) -> bool:
 
 def _message(line: Line, html: Markup | None) -> Message:
     event, said = line.event, line.event.get("message")
-    form: Literal["text", "rich", "file", "other"] = "other"
+    form: Form = "other"
     text, file, has_preview = str(event.get("contentType") or event.get("type")), "", False
-    if html is not None:
+    if line.is_erased:
+        form = "erased"
+    elif html is not None:
         form, text = "rich", ""
     elif event.get("contentType") == "hosted/file" and isinstance(said, dict):
         form, text = "file", _words(said.get("caption"))

@@ -24,12 +24,14 @@ from switchbay.messaging.domain import (
 )
 from switchbay.messaging.files.domain import relative_path
 from switchbay.messaging.files.service import Files
+from switchbay.messaging.history.domain.tombstones import ERASED_MARK
 from switchbay.messaging.history.service import History, Hit
 from switchbay.messaging.routing.service import Routing
 from switchbay.messaging.service import Messaging
 
 MOST_EVENTS: Final = 500
 UNASSIGNED: Final = "-1"
+_PSEUDONYM: Final = "erased-"
 Standing = Literal["waiting", "offered", "with an agent", "in a survey", "closed"]
 _decode: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -62,7 +64,9 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message. ``event`` is what was published; ``is_read``: somebody of the other side has said so."""
+    """A message. ``event`` is what was published; ``is_read``: somebody of the other side has said so;
+    ``is_erased``: what it said was erased with its consumer's data.
+    """
 
     sequence: int
     at: int
@@ -70,6 +74,7 @@ class Line:
     name: str
     is_private: bool
     is_read: bool
+    is_erased: bool
     event: Mapping[str, Any]
 
     @property
@@ -193,6 +198,8 @@ class _Names:
         )
 
     def consumer(self, consumer_id: str) -> str:
+        if consumer_id.startswith(_PSEUDONYM):
+            return "Erased consumer"
         return self.consumers.get(consumer_id) or f"Consumer {consumer_id[:8]}"
 
     def talk(self, conversation: Conversation, dialog: Dialog, events: list[StoredEvent]) -> Talk:
@@ -209,6 +216,7 @@ class _Names:
                 name=self._author(conversation, one),
                 is_private=one.audience != Audience.ALL,
                 is_read=one.sequence in read[one.role != Role.CONSUMER],
+                is_erased=one.metadata == ERASED_MARK,
                 event=event,
             )
             for one, event in decoded

@@ -165,6 +165,7 @@ def build(means: Means) -> AuthorizationServer:
         consumer_token_seconds=settings.consumer_token_seconds,
     )
     visitors = Visitors(
+        means.db,
         keys,
         means.clock,
         means.randomness,

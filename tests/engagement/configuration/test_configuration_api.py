@@ -89,6 +89,8 @@ async def test_put_may_be_said_in_a_post(house: CampaignsHouse) -> None:
             "POST", f"/goals/{one['id']}", {**one, "name": f"Goal {len(headers)}"}, headers=headers
         )
         assert (renamed.status_code, renamed.json()["name"]) == (200, f"Goal {len(headers)}")
+    gone = await house.call("POST", f"/goals/{one['id']}", headers={"X-HTTP-Method-Override": "DELETE"})
+    assert (gone.status_code, gone.json()["deleted"]) == (200, True)
 
 
 async def test_an_empty_account_lists_nothing_at_revision_zero(house: CampaignsHouse) -> None:
@@ -271,6 +273,7 @@ async def test_an_item_is_not_deleted_while_another_begins_to_use_it(house: Camp
 
 
 async def test_objects_made_at_once_get_ids_of_their_own(house: CampaignsHouse) -> None:
+    await house.bearer("manager")
     made = await asyncio.gather(*(house.make("goals") for _ in range(8)))
     assert sorted(one["id"] for one in made) == list(range(1, 9))
     assert await house.configuration.find_revision(BRAND) == 8

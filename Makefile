@@ -1,9 +1,12 @@
 # The commands of this repository. "make demo" and "make test" are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check explore browsers web lint types format audit soak bench lock clean
+.PHONY: help setup demo test check explore browsers web lint types format audit soak crowd bench coverage lock clean
 BIN := .venv/bin
 ONCE ?=
 ARGS ?=
+# Compiled code is kept wherever these run: else pytest rewrites 400 modules anew for each of its processes, and each
+# server that a test starts compiles all of this before it serves.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,9 +24,11 @@ test: check ## Run every check and test, on SQLite and PostgreSQL
 check: .venv/.ready
 	@$(MAKE) --no-print-directory lint types
 	@tools/web.sh check
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term:skip-covered $(ARGS)
-	@tools/coverage_of_changes.sh
+	@tools/tests.sh $(ARGS)
 	@$(MAKE) --no-print-directory audit
+
+coverage: .venv/.ready ## Run the tests and list the lines and branches that none of them runs
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=xml --cov-report=term-missing:skip-covered $(ARGS)
 
 explore: .venv/.ready ## Look for inputs that break a property, at random and for long
 	$(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 -m hypothesis --hypothesis-profile explore $(ARGS)
@@ -55,6 +60,9 @@ bench: .venv/.ready ## Measure speed, latency and memory on this machine
 
 soak: .venv/.ready ## Load the server while killing it, and count what arrives
 	$(BIN)/python -m bench.soak $(ARGS)
+
+crowd: .venv/.ready ## Let a thousand consumers and a hundred agents talk over breaking sockets, and compare transcripts
+	$(BIN)/python -m bench.crowd $(ARGS)
 
 lock: .venv/.ready ## Renew the lock files (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

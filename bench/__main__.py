@@ -11,82 +11,21 @@ import asyncio
 import json
 import os
 import platform
-import sqlite3
+import resource
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-from pyreqwest.client import ClientBuilder
-
-from bench import evaluations, history, scenarios, tokens, visits
+from bench import bare, evaluations, history, opening, scenarios, sockets, tokens, visits
 from bench.endpoints import NGINX
 from bench.rounds import LOAD
 from bench.stage import Stage
 
-_BARE_REQUESTS = 20_000
-_BARE_COMMITS = 1_000
 _BATCH = 64
 _ENDPOINTS = 200
 _CONVERSATIONS = (1, 100, 10_000)
-
-
-async def _empty_endpoint(stage: Stage, authority: bytes) -> float:
-    """Requests a second that an endpoint which does nothing answers, over 64 connections."""
-    url = f"{stage.server_url}/livez"
-    left = _BARE_REQUESTS
-    async with ClientBuilder().add_root_certificate_pem(authority).no_proxy().build() as client:
-
-        async def worker() -> None:
-            nonlocal left
-            while left > 0:
-                left -= 1
-                answer = await client.get(url).build().send()
-                await answer.bytes()
-
-        begun = time.monotonic()
-        await asyncio.gather(*(worker() for _ in range(64)))
-        return _BARE_REQUESTS / (time.monotonic() - begun)
-
-
-def _sqlite_commits(rows: int) -> float:
-    """Durable commits a second of ``rows`` rows each on a bare SQLite connection."""
-    with tempfile.TemporaryDirectory() as folder:
-        connection = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)")
-        begun = time.monotonic()
-        for _ in range(_BARE_COMMITS):
-            connection.execute("BEGIN")
-            connection.executemany("INSERT INTO t (body) VALUES (?)", [(b"x" * 400,)] * rows)
-            connection.execute("COMMIT")
-        seconds = time.monotonic() - begun
-        connection.close()
-        return _BARE_COMMITS / seconds
-
-
-async def _postgresql_commits(url: str, rows: int) -> float:
-    """Durable commits a second of ``rows`` rows each on a bare connection."""
-    connection = await asyncpg.connect(url)
-    await connection.execute("CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, body bytea)")
-    begun = time.monotonic()
-    for _ in range(_BARE_COMMITS):
-        await connection.execute("INSERT INTO bare (body) SELECT unnest($1::bytea[])", [b"x" * 400] * rows)
-    seconds = time.monotonic() - begun
-    await connection.execute("DROP TABLE bare")
-    await connection.close()
-    return _BARE_COMMITS / seconds
-
-
-def _commits(stage: Stage, rows: int) -> float:
-    if stage.engine == "sqlite":
-        return _sqlite_commits(rows)
-    return asyncio.run(_postgresql_commits(stage.database_url, rows))
 
 
 def _show(title: str, result: dict[str, Any]) -> None:
@@ -164,6 +103,28 @@ def _of_history(engine: str, given: argparse.Namespace) -> _Found:
             yield from history.searching(stage, given.history)
 
 
+def _of_sockets(engine: str, given: argparse.Namespace) -> _Found:
+    with Stage(engine, settings=sockets.SETTINGS) as stage:
+        yield from sockets.fan_out(stage, given.seconds)
+
+
+def _of_frames(engine: str, given: argparse.Namespace) -> _Found:
+    with Stage(engine, settings=sockets.SETTINGS) as stage:
+        yield "from POST to agents' frames, at 500 messages a second", sockets.latency(stage, 2 * given.seconds)
+
+
+def _of_idle(engine: str, given: argparse.Namespace) -> _Found:
+    if given.idle:
+        with Stage(engine, settings=sockets.SETTINGS) as stage:
+            yield f"{given.idle} idle sockets of agents", sockets.idle(stage, given.idle)
+
+
+def _of_opening(engine: str, given: argparse.Namespace) -> _Found:
+    if given.opening:
+        with Stage(engine) as stage:
+            yield "opening conversations", opening.openings(stage, given.opening)
+
+
 def _of_monitoring(engine: str, given: argparse.Namespace) -> _Found:
     if given.visits:
         with Stage(engine, settings=visits.SETTINGS) as stage:
@@ -179,15 +140,19 @@ _MESSAGES = {
     "held": _of_held,
     "log": _of_log,
     "history": _of_history,
+    "sockets": _of_sockets,
+    "frames": _of_frames,
+    "idle": _of_idle,
+    "opening": _of_opening,
     "monitoring": _of_monitoring,
 }
 
 
 def _bare(stage: Stage) -> dict[str, Any]:
     return {
-        "empty_endpoint_per_second": round(asyncio.run(_empty_endpoint(stage, stage.ca.read_bytes()))),
-        "single_row_commits_per_second": round(_commits(stage, 1)),
-        f"rows_per_second_in_commits_of_{_BATCH}": round(_commits(stage, _BATCH) * _BATCH),
+        "empty_endpoint_per_second": round(asyncio.run(bare.empty_endpoint(stage))),
+        "single_row_commits_per_second": round(bare.commits(stage, 1)),
+        f"rows_per_second_in_commits_of_{_BATCH}": round(bare.commits(stage, _BATCH) * _BATCH),
     }
 
 
@@ -212,11 +177,15 @@ def main() -> None:
     parser.add_argument("--held", type=int, help="events held by a gate (30000; in full a million; 0: none)")
     parser.add_argument("--log", type=int, help="messages in the log, up to so many (0; in full a million)")
     parser.add_argument("--history", type=int, help="messages to search among (100000; in full a million; 0: none)")
+    parser.add_argument("--idle", type=int, default=5_000, help="sockets that only wait (0: none)")
+    parser.add_argument("--opening", type=int, default=2_000, help="conversations to open (0: none)")
     parser.add_argument("--visits", type=int, help="live visits (100000; in full a million; 0: none)")
     parser.add_argument("--tokens", type=int, default=20_000, help="tokens of each algorithm (0: none)")
     parser.add_argument("--issuers", type=int, default=10_000, help="accounts with keys, for their memory (0: none)")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     given = parser.parse_args()
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # thousands of sockets, here and in the server
     million = 1_000_000 if given.full else 0
     given.held = given.held if given.held is not None else million or 30_000
     given.log = given.log if given.log is not None else million

@@ -23,6 +23,7 @@ import asyncpg
 from bench.stage import ACCOUNT, Stage
 from switchbay.infra.db import open_database
 from switchbay.messaging.history.indexing import Indexer
+from switchbay.messaging.history.store.words import ACCOUNT_MARK
 
 _MESSAGES_A_CONVERSATION = 20
 _AT_ONCE = 20_000
@@ -178,6 +179,38 @@ class _Client:
         return sorted(took), found
 
 
+_INDEX_ALONE = {
+    "sqlite": "SELECT rowid FROM messaging_search_words WHERE messaging_search_words MATCH ?"
+    " ORDER BY rowid DESC LIMIT 50",
+    "postgresql": "SELECT place FROM messaging_search_documents WHERE account_id = $2 AND words @@ $1::tsquery"
+    " LIMIT 50",
+}
+
+
+def _index_alone_sqlite(path: Path, words: list[str]) -> list[float]:
+    """How many milliseconds it takes to have the places of each word out of the engine's index, sorted."""
+    connection = sqlite3.connect(path)
+    took = []
+    for word in words:
+        begun = time.monotonic()
+        connection.execute(_INDEX_ALONE["sqlite"], (f'"{ACCOUNT}{ACCOUNT_MARK}{word}"',)).fetchall()
+        took.append((time.monotonic() - begun) * 1000)
+    connection.close()
+    return sorted(took)
+
+
+async def _index_alone_postgresql(url: str, words: list[str]) -> list[float]:
+    """The same, in whatever order they come."""
+    connection = await asyncpg.connect(url)
+    took = []
+    for word in words:
+        begun = time.monotonic()
+        await connection.fetch(_INDEX_ALONE["postgresql"], f"'{ACCOUNT}{ACCOUNT_MARK}{word}'", ACCOUNT)
+        took.append((time.monotonic() - begun) * 1000)
+    await connection.close()
+    return sorted(took)
+
+
 def searching(stage: Stage, messages: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """So many messages are indexed and searched, over HTTP, one search at a time."""
     stage.stop_server()
@@ -202,6 +235,9 @@ def searching(stage: Stage, messages: int) -> Iterator[tuple[str, dict[str, Any]
         every += took
         yield f"{kind} among {messages} messages", _percentiles(took) | {"found_each": round(found / len(took), 1)}
     yield f"all searches among {messages} messages", _percentiles(sorted(every))
+    words = _kinds(speech.words)["words"]
+    alone = asyncio.run(_index_alone_postgresql(url, words)) if stage.database_url else _index_alone_sqlite(path, words)
+    yield "bare: the places of each of the words, out of the engine's index alone", _percentiles(alone)
 
 
 def _percentiles(took: list[float]) -> dict[str, Any]:

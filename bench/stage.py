@@ -78,6 +78,7 @@ class Stage:
             **(settings or {}),
         }
         self.server: subprocess.Popen[bytes] | None = None
+        self._more: list[subprocess.Popen[bytes]] = []
         self.endpoints: Endpoints | None = None
         self.database_url = ""
         self._session = ""
@@ -100,6 +101,8 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for node in self._more:
+            _stop(node)
         self.stop_server()
         if self.endpoints is not None:
             self.endpoints.stop()
@@ -130,9 +133,21 @@ class Stage:
     def start_server(self) -> None:
         """Start the server and wait until it answers."""
         self.server = subprocess.Popen([_SWITCHBAY, "serve"], env=self.environment, stdout=subprocess.DEVNULL)
+        self._await_server(self.server)
+
+    def add_node(self) -> int:
+        """Start another node on the same database, with the same keys; its port."""
+        port = free_port()
+        environment = self.environment | {"SWITCHBAY_PORT": str(port)}
+        node = subprocess.Popen([_SWITCHBAY, "serve"], env=environment, stdout=subprocess.DEVNULL)
+        self._more.append(node)
+        await_port(port)
+        return port
+
+    def _await_server(self, server: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            if self.server.poll() is not None:
+            if server.poll() is not None:
                 raise SystemExit("the server did not start")
             try:
                 self.call("GET", "/healthz")
@@ -144,13 +159,8 @@ class Stage:
 
     def stop_server(self) -> None:
         """Ask the server to stop and wait until it has."""
-        if self.server is not None and self.server.poll() is None:
-            self.server.terminate()
-            try:
-                self.server.wait(20)
-            except subprocess.TimeoutExpired:
-                self.server.kill()
-                self.server.wait()
+        if self.server is not None:
+            _stop(self.server)
 
     def kill_server(self) -> None:
         """Kill the server, both of its processes at once, without warning."""
@@ -202,7 +212,8 @@ class Stage:
         with urllib.request.urlopen(request, context=context, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
-    def _as_admin(self) -> dict[str, str]:
+    def as_admin(self) -> dict[str, str]:
+        """The headers of a request of the administrator."""
         self._session = self._session or self.log_in()
         return {"Authorization": f"Bearer {self._session}"}
 
@@ -219,18 +230,28 @@ class Stage:
             "enabled": True,
             "capabilities": {"webhooks": webhooks},
         }
-        made = self.call("POST", _APPS, manifest, self._as_admin())
+        made = self.call("POST", _APPS, manifest, self.as_admin())
         return App(made["app"]["id"], made["client_secret"], fails=path == "failing")
 
     def enable(self, app: App) -> None:
         """Enable an app, enabled or not: a closed gate tries again at once."""
-        self.call("POST", f"{_APPS}/{app.client_id}/enable", None, self._as_admin())
+        self.call("POST", f"{_APPS}/{app.client_id}/enable", None, self.as_admin())
 
     def open(self, apps: list[App], count: int) -> list[Target]:
         """Open so many conversations, for the apps in turn."""
         numbers = range(self._opened, self._opened + count)
         self._opened += count
         return open_conversations(self.server_url, self.ca, ACCOUNT, apps, numbers)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def await_port(port: int) -> None:

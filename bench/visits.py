@@ -19,7 +19,7 @@ import asyncpg
 from bench.rounds import WRK
 from bench.stage import ACCOUNT, Stage
 from switchbay.engagement.domain.visit import Cart, Context, Page, Visit
-from switchbay.engagement.monitoring.domain.sessions import RANDOM_BYTES, fresh_from
+from switchbay.engagement.monitoring.domain.sessions import RANDOM_BYTES, Fresh
 from switchbay.engagement.monitoring.store import pack
 
 _SCRIPT: Final = Path(__file__).parent / "visits.lua"
@@ -72,7 +72,7 @@ def _campaign(stage: Stage) -> str:
 
 def _visit(number: int, now: int) -> Visit:
     """A visit as it is after three pages: its ids tell its number."""
-    fresh = fresh_from(number.to_bytes(16, "big") + number.to_bytes(16, "little") + bytes(RANDOM_BYTES - 32))
+    fresh = Fresh(number.to_bytes(16, "big") + number.to_bytes(16, "little") + bytes(RANDOM_BYTES - 32))
     return Visit(
         visitor_id=fresh.visitor_id,
         session_id=fresh.session_id,
@@ -161,7 +161,9 @@ def _rounds(stage: Stage, app: str, seconds: float, count: int) -> dict[str, Any
             ids = f"v=1.1&vid={visit.visitor_id}&sid={visit.session_id}"
             lines.write(f"/api/account/{ACCOUNT}/app/{app}/engagement?{ids}\t{json.dumps(body)}\n")
     _wrk(stage, "/", file, 1, 0)  # warm the caches and the connections
+    cpu = stage.usage()[0]
     empty = _empty(stage, seconds)
+    idle = stage.usage()[0] - cpu
     cpu = stage.usage()[0]
     full = _wrk(stage, "/", file, seconds, 0)
     per_second = full["answered"] / full["seconds"]
@@ -171,6 +173,7 @@ def _rounds(stage: Stage, app: str, seconds: float, count: int) -> dict[str, Any
         "empty_endpoint_per_second": round(empty),
         "engagement_per_second": round(per_second),
         "share_of_the_empty_endpoint": round(per_second / empty, 2),
+        "server_cpu_ms_per_empty_request": round(idle * 1000 / max(1, empty * seconds), 3),
         "server_cpu_ms_per_request": round(spent * 1000 / max(1, full["answered"]), 3),
         "p50_ms_at_half_load": half["p50_ms"],
         "p95_ms_at_half_load": half["p95_ms"],

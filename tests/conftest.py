@@ -16,6 +16,7 @@ import pytest
 import uvloop
 from hypothesis import settings as hypothesis_settings
 
+from support.postgres import KeptDatabase
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.db.migrate import migrate
 from switchbay.infra.machine import ManualClock, Randomness
@@ -87,11 +88,13 @@ def postgres_template(postgres_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_kept(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """The address of a database that the tests of this process use one after the other."""
+def postgres_kept(postgres_server: str, postgres_template: str) -> Iterator[KeptDatabase]:
+    """A database that the tests of this process use one after the other."""
     name = f"kept_{uuid.uuid4().hex}"
     _admin(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
-    yield _database_url(postgres_server, name)
+    kept = KeptDatabase(_database_url(postgres_server, name))
+    yield kept
+    kept.close()
     _admin(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
@@ -107,32 +110,14 @@ def _database_url(server: str, name: str) -> str:
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
 
 
-_EMPTY = """
-DO $$ DECLARE name text; BEGIN
-  SET session_replication_role = replica;  -- past the triggers that keep the audit log append-only
-  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
-    EXECUTE format('DELETE FROM %I', name);
-  END LOOP;
-END $$
-"""
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty, migrated database of each engine."""
     if request.param == "sqlite":
         return _sqlite_copy(request, tmp_path)
-    kept: str = request.getfixturevalue("postgres_kept")
-    connection = await asyncpg.connect(kept)
-    try:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        await connection.execute(_EMPTY)
-    finally:
-        await connection.close()
-    return kept
+    kept: KeptDatabase = request.getfixturevalue("postgres_kept")
+    kept.empty()
+    return kept.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

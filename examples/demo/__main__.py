@@ -1,4 +1,4 @@
-"""The demo: from a manifest to signed webhooks and a signed-in user, on this machine, with nothing prepared.
+"""The demo: from a manifest to signed webhooks, a signed-in user and a web messenger, on this machine, unprepared.
 
 python -m examples.demo          run the flow, then stay up and show what arrives
 python -m examples.demo --once   run the flow; exit code 0 when everything arrived, else 1
@@ -12,6 +12,7 @@ from types import FrameType
 
 from examples.demo.browser import PageFailed
 from examples.demo.children import ChildFailed
+from examples.demo.messenger import page_address, visit
 from examples.demo.screen import Screen
 from examples.demo.shopping import go_shopping
 from examples.demo.sign_on import sign_on
@@ -41,9 +42,10 @@ def main() -> int:
             tell_story(stage, screen)
             sign_on(stage, screen)
             go_shopping(stage, screen)
+            visit(stage, screen)
             told = True
             if not options.once:
-                stay(stage, screen)
+                stay(stage, screen, page_address(stage))
     except (StoryFailed, PageFailed, ChildFailed) as error:
         screen.failed(str(error))
         return 1

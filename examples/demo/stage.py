@@ -1,4 +1,4 @@
-"""What the demo needs around it: data folder, server, accounts, and two sample applications, installed and running."""
+"""What the demo needs around it: data folder, server, accounts, two sample applications, a page with the messenger."""
 
 import fcntl
 import json
@@ -28,6 +28,7 @@ _MANIFESTS = _EXAMPLES / "manifests"
 _CONNECTOR = _EXAMPLES / "connector" / "app.py"
 _WEB_APP = _EXAMPLES / "web_app" / "app.py"
 _SHOP = _EXAMPLES / "shop" / "serve.py"
+_PAGE = _EXAMPLES / "messenger" / "serve.py"
 _PLACEHOLDER_ENDPOINT = "https://your/webhooks/endpoint"
 _START_SECONDS = 60.0
 
@@ -53,6 +54,7 @@ class Stage:
     shop_app: Installed
     shop_address: str
     launch_address: str
+    page_address: str
     admin: Connection
     agent: Connection
 
@@ -76,6 +78,7 @@ class Stage:
             self._await_server(server)
             endpoint = self._start_connector()
             web_app = self._start_web_app()
+            self._start_page()
             self._log_in()
             self._install_connector(endpoint)
             self._install_web_app(web_app)
@@ -115,7 +118,7 @@ class Stage:
                 del os.environ[name]
         if not self._keep:
             shutil.rmtree(self.data_dir, ignore_errors=True)
-            for file in ("server.log", "connector.log", "web-app.log", "shop.log", "passwords.json"):
+            for file in ("server.log", "connector.log", "web-app.log", "shop.log", "page.log", "passwords.json"):
                 (self.folder / file).unlink(missing_ok=True)
 
     def _prepare_host(self) -> None:
@@ -178,6 +181,13 @@ class Stage:
         self.web_app_address = self._address_of(web_app, "web application")
         self._screen.step(f"examples/web_app/app.py: waiting for people at {self.web_app_address}")
         return web_app
+
+    def _start_page(self) -> None:
+        """Serve the page with the web messenger, over plain http: browsers trust what is on their own machine."""
+        page = Child("page", [sys.executable, str(_PAGE), "--port", "0"], self.folder, self._environment())
+        self._ending.callback(page.stop)
+        self.page_address = self._address_of(page, "page")
+        self._screen.step(f"examples/messenger: a shop's page at {self.page_address}")
 
     def _start_app(self, name: str, program: Path, *options: str) -> Child:
         certificate = ensure_certificate(self.data_dir, ("localhost", "127.0.0.1", "::1"), name)

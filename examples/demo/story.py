@@ -148,8 +148,8 @@ def _compare_with_the_servers_view(stage: Stage, conversation: str, count: int) 
         time.sleep(0.2)
 
 
-def stay(stage: Stage, screen: Screen) -> None:
-    """Tell how to go on by hand, then show what arrives until interrupted."""
+def stay(stage: Stage, screen: Screen, page: str) -> None:
+    """Tell how to go on by hand, then show what arrives until interrupted. ``page``: where the web messenger is."""
     screen.step("the server stays up (Ctrl-C ends everything); try it in another terminal:")
     program = Path(sys.executable).parent / "switchbay"
     app = stage.connector_app
@@ -166,6 +166,12 @@ def stay(stage: Stage, screen: Screen) -> None:
     screen.step("and in a browser, which will warn of a certificate that only this machine knows:")
     screen.command(stage.launch_address)
     screen.command(f"{stage.shop_address}  (a shop with offers)")
+    screen.command(f"{stage.address}/console/{ACCOUNT}/conversations")
+    screen.command(page)
+    screen.say(
+        "the last is a shop's page with the web messenger; open the first one before, or its script is not trusted"
+    )
+    screen.say(f"the administrator, who watches conversations, is {ADMIN}, password {stage.passwords[ADMIN].reveal()}")
     screen.say(f"the agent is {AGENT}, password {stage.passwords[AGENT].reveal()}")
     while True:
         received = stage.connector.next_line(None)

@@ -40,7 +40,16 @@ from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
 from switchbay.messaging.history import admin as history_admin
 from switchbay.messaging.history import routes as history_routes
-from switchbay.messaging.public import ConsumerDoor, Files, HistoryRoom, Limits, Messaging, Routing, build_files
+from switchbay.messaging.public import (
+    ConsumerDoor,
+    Files,
+    HistoryRoom,
+    Limits,
+    Messaging,
+    Routing,
+    Watching,
+    build_files,
+)
 from switchbay.messaging.routing import admin as routing_admin
 from switchbay.messaging.sockets.door import AgentDoor
 from switchbay.oauth import public as authorization
@@ -204,7 +213,7 @@ async def build(
         publish=messaging.feed.publish,
     )
     messaging.feed.on_items(routing.announce)
-    files = build_files(db, clock, randomness, vault, settings)
+    files = build_files(db, clock, randomness, vault, accounts, settings)
     messaging.admit_with(files.admit)
     agents = AgentDoor(
         messaging,
@@ -241,7 +250,13 @@ async def build(
             *server.routes,
             *history_routes.routes(history.history, accounts, clock),
             *apps_routes.routes(apps, accounts),
-            *console.routes(console.Launch(accounts, apps, settings.public_origin), server.browser, server.sign_in),
+            *console.routes(
+                console.Launch(accounts, apps, settings.public_origin),
+                Watching(db, messaging, routing, accounts, history.history, files),
+                server.browser,
+                server.sign_in,
+                clock,
+            ),
             *accounts_routes.routes(accounts),
             *accounts_routes.directory_routes(accounts),
             *messenger.routes(),

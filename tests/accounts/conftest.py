@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from support.accounts_house import ACCOUNT, PASSWORD, House, cheap_passwords
-from switchbay.accounts.public import OPERATOR, Accounts, Role
+from support.filled import filled
+from switchbay.accounts.public import OPERATOR, Accounts, Role, User
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
@@ -24,9 +25,14 @@ async def accounts(db: Database, clock: ManualClock, randomness: Randomness, vau
 
 
 @pytest.fixture
-async def house(accounts: Accounts, db: Database, clock: ManualClock) -> House:
+async def house(accounts: Accounts, db: Database, clock: ManualClock, randomness: Randomness) -> House:
     """An account with the administrator ``ada`` and the agent ``bob``."""
+    admin, agent = await filled(db, clock, randomness, "accounts", lambda: _populate(accounts))
+    return House(accounts, db, clock, admin, agent)
+
+
+async def _populate(accounts: Accounts) -> tuple[User, User]:
     await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
     admin = await accounts.create_user(ACCOUNT, "ada", PASSWORD, [Role.ADMIN], OPERATOR, display_name="Ada")
     agent = await accounts.create_user(ACCOUNT, "bob", PASSWORD, [Role.AGENT], OPERATOR)
-    return House(accounts, db, clock, admin, agent)
+    return admin, agent

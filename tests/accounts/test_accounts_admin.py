@@ -116,6 +116,7 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "agent_capacity": 30,
         "requeue_on_disconnect": True,
         "web_origins": [],
+        "file_total_bytes": 0,
         "ttr_seconds": {"URGENT": 300, "NORMAL": 3_600, "PRIORITIZED": 600},
     }
     assert await answer_of(client, "GET", "") == (200, expected)
@@ -132,6 +133,7 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         "agent_capacity": 3,
         "requeue_on_disconnect": False,
         "web_origins": ["https://www.example.com"],
+        "file_total_bytes": 1_000_000,
         "name": "Renamed",
     }
     changed = {**expected, **patch}
@@ -153,6 +155,7 @@ async def test_the_settings_are_read_and_changed(client: httpx.AsyncClient, hous
         ({"auto_close_seconds": -1}, "account_setting_invalid"),
         ({"auto_close_seconds": "60"}, "invalid_request"),
         ({"history_days": -1}, "account_setting_invalid"),
+        ({"file_total_bytes": -1}, "account_setting_invalid"),
         ({"agent_capacity": 0}, "account_setting_invalid"),
         ({"requeue_on_disconnect": 1}, "invalid_request"),
         ({"web_origins": ["www.example.com"]}, "account_setting_invalid"),

@@ -36,7 +36,7 @@ async def house(
     transport = httpx.ASGITransport(platform(apps, accounts))
     async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as client:
         try:
-            yield AppsHouse(db, clock, vault, accounts, apps, client, await populate(accounts))
+            yield AppsHouse(db, clock, vault, accounts, apps, client, await populate(db, clock, randomness, accounts))
         finally:
             await apps.stop()
             await accounts.stop()

@@ -52,7 +52,7 @@ async def test_a_person_logs_in_and_sees_findings_and_a_preview_that_does_nothin
     assert await chip.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(28, 107, 60)"
     await chip.click()
     await check(page, {"type": "text", "text": 7})
-    assert await page.get_by_role("status").text_content() == "Would be refused: 1 errors, 0 warnings"
+    assert await page.get_by_role("status").text_content() == "Would be refused: 1 error, 0 warnings"
     assert await page.get_by_label("Content as JSON").get_attribute("aria-invalid") == "true"
     assert page.url == f"{window.origin}/console/{ACCOUNT}/content"
 

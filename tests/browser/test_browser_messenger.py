@@ -3,13 +3,17 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
+from websockets.asyncio.client import connect
 
 from browser.conftest import open_window
+from support.agent_socket import AgentSocket
 from support.node import ACCOUNT, Node
 from support.receiver import Answer
 from switchbay.accounts.public import OPERATOR, AccountChange
@@ -192,6 +196,56 @@ async def test_a_visitor_talks_with_an_agent(shop: Shop) -> None:
         return receipt in [one["event"] for one in await shop.stored(conversation)]
 
     await shop.until(is_read)
+
+
+@asynccontextmanager
+async def agent_socket(node: Node) -> AsyncIterator[AgentSocket]:
+    """The agent's own client, over TLS."""
+    bearer = (await node.login("agent"))["Authorization"].removeprefix("Bearer ")
+    server = str(node.client.base_url).rstrip("/").replace("https", "wss", 1)
+    uri = f"{server}/ws_api/account/{ACCOUNT}/messaging/brand/{bearer}?v=2.1"
+    trust = ssl.create_default_context(cafile=str(node.ca_file))
+    async with connect(uri, ssl=trust, proxy=None) as connection:
+        yield AgentSocket(connection)
+
+
+async def hears(agent: AgentSocket, **members: object) -> None:
+    """Wait until the agent is told of an event with these members."""
+    while not members.items() <= (await agent.event())["event"].items():
+        pass
+
+
+async def test_a_visitor_rings_at_an_agent_and_both_talk_over_their_sockets(shop: Shop) -> None:
+    async with agent_socket(shop.node) as agent:
+        await agent.done(".ams.routing.SetAgentState", {"availability": "ONLINE"})
+        await agent.done(".ams.routing.SubscribeRoutingTasks")
+        await shop.open()
+        await shop.say("Is somebody there?")
+        [task] = (await agent.notification("RoutingTaskNotification"))["changes"]
+        conversation, [ring] = task["result"]["conversationId"], task["result"]["ringsDetails"]
+        answer = {"ringId": ring["ringId"], "ringState": "ACCEPTED"}
+        assert await agent.done(".ams.routing.UpdateRingState", answer) == "Ring state updated successfully"
+        # The conversation rings as it is opened: what the visitor wrote may come before or after it is accepted.
+        if not await agent.done(".ams.ms.QueryMessages", {"dialogId": conversation, "newerThanSequence": 0}):
+            await hears(agent, message="Is somebody there?")
+
+        async def tell(event: dict[str, Any]) -> None:
+            await agent.done(".ams.ms.PublishEvent", {"dialogId": conversation, "event": event})
+
+        await tell({"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [0]})
+        await shop.state("Read")
+        await tell({"type": "ChatStateEvent", "chatState": "COMPOSING"})
+        await shop.page.get_by_text("The other side is typing").wait_for()
+        sequence = await agent.publish(conversation, "Yes, I am.")
+        await shop.shows("Is somebody there?", "Yes, I am.")
+        await hears(agent, status="READ", sequenceList=[sequence])
+        await shop.field.press_sequentially("Good")
+        await hears(agent, chatState="COMPOSING", type="ChatStateEvent")
+        await shop.field.press("Enter")
+        await hears(agent, message="Good")
+        closing = {"field": "ConversationStateField", "conversationState": "CLOSE"}
+        assert (await agent.update(conversation, closing))["code"] == 200
+        await shop.page.get_by_text("The conversation has ended.").wait_for()
 
 
 async def test_nothing_is_asked_of_the_server_before_the_visitor_writes(shop: Shop) -> None:

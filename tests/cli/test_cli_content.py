@@ -32,13 +32,37 @@ def test_each_finding_has_a_line_with_its_place(runner: CliRunner) -> None:
             "may do nothing with it; did you mean text?"
         ),
     ]
-    assert result.stderr == "invalid: 1 errors, 1 warnings\n"
+    assert result.stderr == "invalid: 1 error, 1 warning\n"
 
 
 def test_json_is_the_whole_report(runner: CliRunner) -> None:
     result = runner.invoke(app, ["content", "check", "-", "--json"], input='{"type": "text"}')
     report = json.loads(result.stdout)
     assert (result.exit_code, report["valid"], report["issues"][0]["path"]) == (1, False, "/text")
+
+
+def test_fix_prints_the_content_mended(runner: CliRunner) -> None:
+    text = '{"type": "vertical", "elements": [{"type": "text", "text": 7}, {"type": "txt", "text": "a"}]}'
+    result = runner.invoke(app, ["content", "check", "-", "--fix"], input=text)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "type": "vertical",
+        "elements": [{"type": "text", "text": "7"}, {"type": "text", "text": "a"}],
+    }
+    assert result.stderr.splitlines()[0].startswith("-:1:60 error type /elements/0/text")
+    assert result.stderr.splitlines()[-2:] == [
+        "invalid: 1 error, 1 warning",
+        "after mending: 0 errors, 0 warnings",
+    ]
+
+
+def test_what_cannot_be_mended_ends_with_1(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["content", "check", "-", "--fix"], input='{"type": "button"}')
+    assert (result.exit_code, json.loads(result.stdout)["type"]) == (1, "button")
+    assert result.stderr.endswith("after mending: 1 error, 1 warning\n")
+    broken = runner.invoke(app, ["content", "check", "-", "--fix"], input="{")
+    assert (broken.exit_code, broken.stdout) == (1, "")
+    assert broken.stderr.endswith("the text cannot be read as JSON, so it cannot be mended\n")
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff", b"[" * 100_000, b" " * 300_000])

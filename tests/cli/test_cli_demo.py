@@ -34,6 +34,7 @@ def test_demo_runs_once_and_again_on_its_data(tmp_path: Path) -> None:
         assert "all 11 events arrived in order, every signature ok" in out
         assert "says: Signed in as Anna" in out
         assert "signed in once, launched with a click, signed out everywhere" in out
+        assert "the web messenger's page, script, sign-up and socket work" in out
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="child processes are looked up in /proc")
@@ -49,7 +50,7 @@ def test_demo_that_is_stopped_ends_its_children(tmp_path: Path, number: signal.S
         process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert len(started) == 3
+    assert len(started) == 4
     assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
 
 

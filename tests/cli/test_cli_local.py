@@ -1,6 +1,7 @@
 """Commands of the host's operator: ``init``, ``account …``, ``user …``, over a real SQLite database."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,17 @@ class Host:
         return run_async(read())
 
 
-@pytest.fixture
-def host(runner: CliRunner, tmp_path: Path) -> Host:
-    host = Host(runner, tmp_path / "data")
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as ``init`` makes it, which each test copies."""
+    host = Host(CliRunner(), tmp_path_factory.mktemp("initialised") / "data")
     host.json("init", "--password-stdin", stdin="first password\n")
-    return host
+    return host.data_dir
+
+
+@pytest.fixture
+def host(runner: CliRunner, initialised: Path, tmp_path: Path) -> Host:
+    return Host(runner, Path(shutil.copytree(initialised, tmp_path / "data")))
 
 
 def test_init_makes_all_that_a_host_needs(runner: CliRunner, tmp_path: Path) -> None:
@@ -129,6 +136,7 @@ def test_accounts_are_made_shown_and_changed(host: Host) -> None:
     assert changed["web_origins"] == ["https://www.example.com", "http://localhost:8000"]
     assert host.json("account", "set", "4711001", "--web-origin", "")["web_origins"] == []
     assert changed["ttr_seconds"] == {"URGENT": 120, "NORMAL": 3600, "PRIORITIZED": 600}
+    assert host.json("account", "set", "4711001", "--file-total-bytes", "1000")["file_total_bytes"] == 1_000
     assert [account["account_id"] for account in host.json("account", "list")] == ["4711001", "demo"]
 
 

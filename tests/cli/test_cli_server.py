@@ -487,6 +487,16 @@ def test_a_campaign_is_exported_and_imported(admin: User, bay: Bay, tmp_path: Pa
     assert admin.run("engagement", "export", "999999").exit_code == 4
 
 
+def test_the_report_of_engagements_is_shown(admin: User) -> None:
+    report = admin.json("engagement", "report", "--since", "2d", "--by", "day,campaign")
+    assert (report["by"], report["lines"], report["totals"]["displayed"]) == (["day", "campaign"], [], 0)
+    exported = admin.run("engagement", "report", "--since", "2026-01-01", "--until", "2026-02-01T00:00", "--csv")
+    assert exported.stdout.startswith("campaign_id,campaign_name,engagement_id,engagement_name,offered,displayed,")
+    assert "DISPLAYED" in admin.run("engagement", "report").stdout
+    assert "report_part_unknown" in admin.run("engagement", "report", "--by", "minute").stderr
+    assert admin.run("engagement", "report", "--csv", "--json").exit_code == 2
+
+
 def test_registration_tokens_are_made_listed_and_revoked(admin: User, bay: Bay) -> None:
     made = admin.json("registration", "token", "team A", "--uses", "2", "--days", "30")
     assert made["expires_at"] - made["created_at"] == 30 * 86_400_000

@@ -60,7 +60,7 @@ async def test_the_page_begins_with_an_example_that_is_valid(browser: Browser) -
 
 async def test_findings_are_listed_with_their_places(browser: Browser) -> None:
     page = await check(browser, '{"type": "text",\n "text": 7, "colour": "red"}')
-    assert "Would be refused: 1 errors, 1 warnings" in page.text
+    assert "Would be refused: 1 error, 1 warning" in page.text
     listed = re.findall(r"<li>(.*?)</li>", page.answer.text, re.DOTALL)
     assert [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in listed] == [
         (
@@ -76,7 +76,7 @@ async def test_what_is_no_json_has_findings_and_no_preview(browser: Browser) -> 
     for text in ("", "{", "[" * 1_000, "\x00", "x" * 300_000):
         page = await check(browser, text)
         assert page.status == 200
-        assert "Would be refused: 1 errors" in page.text
+        assert "Would be refused: 1 error," in page.text
         assert preview(page) == ""
 
 

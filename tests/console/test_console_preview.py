@@ -114,6 +114,21 @@ def test_pictures_from_elsewhere_than_a_plain_https_host_stay_words(url: str) ->
     assert preview.picture_origins == ()
 
 
+def test_a_row_is_divided_as_the_content_says() -> None:
+    row: JsonValue = {"type": "horizontal", "percentages": [70, 30.5], "elements": [{"type": "text", "text": "a"}] * 2}
+    preview = render_preview(row)
+    assert preview.rules == ".sc-look-0{display:grid;grid-template-columns:minmax(0,70fr) minmax(0,30.5fr)}"
+    assert '<div class="sc-row sc-look-0">' in preview.html
+
+
+@pytest.mark.parametrize(
+    "percentages", [[100], [70, 30, 1], [70, "30;x"], [70, True], [70, 0], [70, 101], "70 30", None]
+)
+def test_shares_that_do_not_fit_divide_nothing(percentages: JsonValue) -> None:
+    elements: JsonValue = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert render_preview({"type": "horizontal", "percentages": percentages, "elements": elements}).rules == ""
+
+
 def test_each_host_of_pictures_is_named_once_and_only_so_many() -> None:
     images: list[JsonValue] = [{"type": "image", "url": f"https://i{n // 2}.example/a"} for n in range(60)]
     preview = render_preview({"type": "vertical", "elements": images}, with_pictures=True)

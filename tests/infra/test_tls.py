@@ -5,8 +5,9 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,27 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhel
 
 def leaf(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificates(path.read_bytes())[0]
+
+
+def test_reading_sets_a_record_aside_however_much_is_asked_for(tmp_path: Path) -> None:
+    server_in, server_out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_context(ensure_certificate(tmp_path, ("localhost",))).wrap_bio(
+        server_in, server_out, server_side=True
+    )
+    trusting = ssl_context_for_client(authority_file(tmp_path))
+    client = trusting.wrap_bio(server_out, server_in, server_hostname="localhost")
+    for side in (client, server, client, server):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    client.write(b"x" * 40_000)
+    tracemalloc.start()
+    try:
+        sizes = [len(server.read(262_144)) for _ in range(3)]
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes == [16_384, 16_384, 7_232]
+    assert most < 65_536
 
 
 @asynccontextmanager

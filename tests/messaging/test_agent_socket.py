@@ -192,6 +192,21 @@ async def test_a_transfer_to_an_agent_rings_and_is_taken(agents: Agents) -> None
         assert taken["participantsPId"]["ASSIGNED_AGENT"] == [target.user_pid]
 
 
+@pytest.mark.parametrize("is_removed_first", [True, False])
+async def test_a_transfer_names_the_next_agent_first_or_last(agents: Agents, is_removed_first: bool) -> None:
+    conversation = await agents.stage.open()
+    bob, cyd = await user(agents, "bob"), await user(agents, "cyd")
+    async with agents.connect("bob") as client:
+        await client.join(conversation)
+        suggest = REMOVE | {"type": "SUGGEST", "userId": f"{ACCOUNT}.{cyd.user_id}"}
+        remove = REMOVE | {"userId": bob.user_pid}
+        changes = [remove, suggest] if is_removed_first else [suggest, remove]
+        answer = await client.update(conversation, *changes, {"field": "Skill", "type": "UPDATE", "skill": 7})
+        assert (answer["code"], answer["body"]) == (200, "OK Agent removed successfully")
+    found = await agents.stage.messaging.get_conversation(ACCOUNT, conversation)
+    assert (found.assigned, found.suggested and found.suggested.id, found.skill_id) == (None, cyd.user_pid, "7")
+
+
 async def test_the_documented_refusal_of_a_transfer(agents: Agents) -> None:
     conversation = await agents.stage.open()
     async with agents.connect("ada") as ada:
@@ -241,6 +256,31 @@ async def test_a_survey_is_conducted_on_its_dialog(agents: Agents) -> None:
         while (change := await ada.change())["type"] == "UPSERT":
             pass
         assert change["result"]["conversationDetails"]["stage"] == "CLOSE"
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["subscribed before", "subscribed after"])
+async def test_a_survey_is_shown_to_agents_until_one_conducts_it(agents: Agents, is_before: bool) -> None:
+    stage = agents.stage
+    await stage.accounts.update_account(ACCOUNT, AccountChange(survey_app="bot-app"), OPERATOR)
+    conversation = await stage.open()
+    end = {"field": "DialogChange", "type": "UPDATE", "dialog": {"dialogId": conversation, "state": "CLOSE"}}
+    async with agents.connect("ada") as ada, agents.connect("bob") as bob, agents.connect("cyd") as cyd:
+        if is_before:
+            await bob.subscribe(stage=["OPEN"])
+            await cyd.subscribe(stage=["OPEN"])
+        assert (await ada.update(conversation, end))["code"] == 200
+        if not is_before:
+            await bob.subscribe(stage=["OPEN"])
+            await cyd.subscribe(stage=["OPEN"])
+        shown = await bob.change()
+        dialog = shown["result"]["conversationDetails"]["dialogs"][1]["dialogId"]
+        assert await bob.done(".ams.ms.QueryMessages", {"dialogId": dialog}) == []
+        assert (await bob.request(".ams.ms.QueryMessages", {"dialogId": conversation}))["code"] == 403
+        add = {"field": "ParticipantsChange", "type": "ADD", "role": "AGENT", "dialogId": dialog}
+        assert (await bob.update(conversation, add))["code"] == 200
+        assert (await bob.change())["type"] == "UPSERT"
+        assert [(await cyd.change())["type"] for _ in range(2)] == ["UPSERT", "DELETE"]
+        assert (await cyd.request(".ams.ms.QueryMessages", {"dialogId": dialog}))["code"] == 403
 
 
 async def test_new_names_get_new_shapes(agents: Agents) -> None:

@@ -121,7 +121,12 @@ async def test_an_upload_that_a_crash_ended_while_it_was_stored_is_deleted(stage
     file_id = read_path(path, ACCOUNT)
     assert file_id is not None
     now = stage.clock.at_ms
-    assert await stage.db.write(lambda tx: store.claim_upload(tx, ACCOUNT, file_id, now + 600_000))
+
+    async def claim(tx: Tx) -> bool:
+        return await store.claim_upload(tx, ACCOUNT, file_id, now + 600_000, size=5, preview_size=2, most=7)
+
+    assert await stage.db.write(claim)
+    assert (await stage.files.get_usage(ACCOUNT)).used == 7
     place = stage.folder / "stored" / ACCOUNT / file_id[:2] / file_id[2:4] / file_id
     place.parent.mkdir(parents=True)
     place.write_bytes(b"half of it")
@@ -129,6 +134,7 @@ async def test_an_upload_that_a_crash_ended_while_it_was_stored_is_deleted(stage
     assert await purge(stage) == 0
     stage.clock.advance(seconds=1)
     assert (await purge(stage), await states(stage), stored(stage)) == (1, [], [])
+    assert (await stage.files.get_usage(ACCOUNT)).used == 0
 
 
 async def test_a_file_that_is_erased_while_it_is_stored_stays_erased(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from support.s3_server import BUCKET
+from switchbay.accounts.public import Accounts
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.settings import Settings
@@ -23,7 +24,8 @@ from switchbay.messaging.files.stores.s3 import BucketStore
 def build(sqlite_db: Database, clock: ManualClock, vault: Vault, tmp_path: Path) -> Any:
     def build(**given: Any) -> Files:
         settings = Settings.model_validate({"data_dir": tmp_path, **given})
-        return build_files(sqlite_db, clock, Randomness(), vault, settings)
+        accounts = Accounts(sqlite_db, clock, Randomness(), vault)
+        return build_files(sqlite_db, clock, Randomness(), vault, accounts, settings)
 
     return build
 

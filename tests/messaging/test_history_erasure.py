@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.files_house import file_event, get, picture, upload, want
+from support.files_house import file_event, get, picture, stored, upload, want
 from support.history_stage import Past
 from support.messaging_stage import ACCOUNT, APP, CONSUMER, OTHER_CONSUMER, request, text
 from switchbay.accounts.public import OPERATOR
@@ -15,6 +15,7 @@ from switchbay.infra.db.door import Value
 from switchbay.kit.errors import AppError
 from switchbay.kit.ids import sortable_id
 from switchbay.messaging.domain import AddParticipant, DescribeDialog, Role, SetFact
+from switchbay.messaging.files.workers import purge_once
 from switchbay.messaging.history.domain.erasures import Erasure, Phase
 from switchbay.messaging.history.domain.tombstones import erased_notification
 from switchbay.messaging.history.erasing import Erasing
@@ -142,6 +143,17 @@ async def test_events_become_tombstones_in_their_places(past: Past) -> None:
     record = await past.record(first)
     assert [one["messageData"]["msg"]["text"] for one in record["messageRecords"]] == ["", ""]
     assert record["consumerParticipants"][0]["participantId"] == erasure.pseudonym
+
+
+async def test_files_that_were_not_sent_are_nobodys_any_more_at_once(past: Past) -> None:
+    stage = past.stage
+    path, others = await upload(stage, picture()), await upload(stage, picture(), consumer="other-consumer")
+    await past.room.erasing.request(ACCOUNT, CONSUMER, OPERATOR)
+    assert (await want(stage, path)).status == 404
+    assert (await want(stage, others, consumer="other-consumer")).status == 200
+    assert (await stage.files.get_usage(ACCOUNT)).used > 0
+    await purge_once(stage.db, stage.files._objects, stage.clock.now_ms())
+    assert [name for name in stored(stage) if path.rpartition("/")[2] in name] == []
 
 
 async def test_files_are_nobodys_any_more(past: Past) -> None:

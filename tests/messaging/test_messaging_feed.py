@@ -25,6 +25,7 @@ from switchbay.messaging.domain import (
     Publish,
     Published,
 )
+from switchbay.messaging.feed.notices import SessionsOver
 from switchbay.messaging.public import Limits, Messaging
 from switchbay.messaging.routing.domain import AgentStateChanged, Availability, RoutingItem
 from switchbay.messaging.wire.events import parse_event
@@ -213,6 +214,27 @@ async def test_what_routing_makes_known_reaches_both_nodes(nodes: tuple[Node, No
     await here.messaging._db.write(lambda tx: here.feed.publish(tx, [item]))
     await read(there, clock)
     assert heard == [("here", item), ("there", item)]
+
+
+@on_postgresql
+async def test_sessions_that_end_are_told_on_both_nodes_once_it_is_durable(
+    nodes: tuple[Node, Node], clock: ManualClock
+) -> None:
+    here, there = nodes
+    heard: list[tuple[str, SessionsOver]] = []
+    here.feed.on_sessions_over(lambda over: heard.append(("here", over)))
+    there.feed.on_sessions_over(lambda over: heard.append(("there", over)))
+
+    async def fail(tx: Tx) -> None:
+        await here.feed.end_sessions(tx, ACCOUNT, ["lost"])
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await here.messaging._db.write(fail)
+    await here.messaging._db.write(lambda tx: here.feed.end_sessions(tx, ACCOUNT, ["one", "two"]))
+    await read(there, clock)
+    over = SessionsOver(ACCOUNT, ("one", "two"))
+    assert heard == [("here", over), ("there", over)]
 
 
 @on_postgresql

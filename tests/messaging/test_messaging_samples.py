@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from support.accounts_house import PASSWORD, cheap_passwords
 from support.certs import make_authority
+from support.management import management
 from support.receiver import Receiver
 from support.webhooks_house import ACCOUNT, APP, CHAT_STATE, CONTENT, SECRET, House, owner_of
 from switchbay.accounts.public import OPERATOR, Accounts, AuditFilter, Role
@@ -19,7 +19,6 @@ from switchbay.infra.db import Database
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS
 from switchbay.messaging.public import Limits, Messaging
 from switchbay.messaging.samples import SAMPLED
 from switchbay.messaging.samples_admin import router
@@ -57,8 +56,7 @@ async def client(
     house: House, accounts: Accounts, clock: ManualClock, randomness: Randomness
 ) -> AsyncIterator[httpx.AsyncClient]:
     messaging = Messaging(house.db, clock, randomness, house.webhooks, accounts, Limits())
-    app = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-    app.include_router(router(messaging, house.webhooks, accounts))
+    app = management(router, messaging, house.webhooks, accounts)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://switchbay.test") as built:
         built.headers["Authorization"] = await bearer(accounts, Role.DEVELOPER)
         yield built

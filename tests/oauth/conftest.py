@@ -1,17 +1,15 @@
 """The service over a real database, with a small directory of installed applications, and a client of its routes."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from support.oauth_clients import ACCOUNT, CLIENT_ID, OTHER_ACCOUNT, OTHER_CLIENT_ID, Directory, client_of
-from support.oauth_stage import Stage, make_stage
+from support.oauth_stage import Stage, make_stage, stage_settings
 from switchbay.infra.db import Database
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import ManualClock, Randomness
-from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
 from switchbay.oauth.public import OAuth
 from switchbay.oauth.service import KeyRing
@@ -71,13 +69,10 @@ async def http(oauth: OAuth, ring: KeyRing, directory: Directory) -> AsyncIterat
 
 
 @pytest.fixture
-async def stage(
-    db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, tmp_path: Path
-) -> AsyncIterator[Stage]:
+async def stage(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> AsyncIterator[Stage]:
     """The whole server with accounts, users and real installed apps; its workers are not started."""
     egress = Egress(("127.0.0.0/8",), dev_loopback=True)
-    settings = Settings(data_dir=tmp_path)
-    stage = await make_stage(db, clock, randomness, vault, egress, settings)
+    stage = await make_stage(db, clock, randomness, vault, egress, stage_settings())
     try:
         yield stage
     finally:

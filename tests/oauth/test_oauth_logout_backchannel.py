@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,12 +12,11 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from support.accounts_house import HOME, PASSWORD
-from support.oauth_stage import ACCOUNT, ISSUER, Installed, Stage, join_stage
+from support.oauth_stage import ACCOUNT, ISSUER, Installed, Stage, join_stage, stage_settings
 from support.receiver import Answer, Received, Receiver
 from switchbay.accounts.public import EndedSession
 from switchbay.infra.db import Tx
 from switchbay.infra.egress import Egress
-from switchbay.infra.settings import Settings
 from switchbay.oauth.domain import Face, Grant
 from switchbay.oauth.protocol import oidc_backchannel_logout as protocol
 from switchbay.oauth.service.backchannel import MOST_AT_ONCE, Backchannel
@@ -269,11 +267,9 @@ async def test_an_app_that_cannot_be_reached_does_not_keep_others_from_being_tol
 # Several nodes, and the end of one
 
 
-async def test_two_nodes_tell_each_logout_once(
-    stage: Stage, receiver: Receiver, telling: Backchannel, tmp_path: Path
-) -> None:
+async def test_two_nodes_tell_each_logout_once(stage: Stage, receiver: Receiver, telling: Backchannel) -> None:
     egress = Egress(("127.0.0.0/8",), dev_loopback=True)
-    settings = Settings(data_dir=tmp_path)
+    settings = stage_settings()
     other = join_stage(stage.db, stage.clock, stage.randomness, stage.vault, egress, settings)
     app = await install(stage, receiver.url())
     for _ in range(10):

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from support.assertions import RSA, form, make_claims, public_set, sign
-from support.oauth_stage import ACCOUNT, ISSUER, OTHER_ACCOUNT, Stage, join_stage
+from support.oauth_stage import ACCOUNT, ISSUER, OTHER_ACCOUNT, Stage, join_stage, stage_settings
 from switchbay.accounts.public import OPERATOR, AuditEntry
 from switchbay.apps.public import localise
 from switchbay.infra.db import Tx
 from switchbay.infra.egress import Egress
-from switchbay.infra.settings import Settings
 from switchbay.oauth.protocol.rfc7591_registration import LARGEST_BODY
 from switchbay.oauth.service.policies import PolicyChange
 from switchbay.oauth.tables import initial_tokens, registrations
@@ -81,10 +79,10 @@ async def desk(stage: Stage) -> Desk:
 
 
 @pytest.fixture
-async def other_node(stage: Stage, tmp_path: Path) -> AsyncIterator[Stage]:
+async def other_node(stage: Stage) -> AsyncIterator[Stage]:
     """Another node on the same database."""
     egress = Egress()
-    node = join_stage(stage.db, stage.clock, stage.randomness, stage.vault, egress, Settings(data_dir=tmp_path))
+    node = join_stage(stage.db, stage.clock, stage.randomness, stage.vault, egress, stage_settings())
     try:
         yield node
     finally:

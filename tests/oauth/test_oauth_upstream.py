@@ -27,6 +27,7 @@ from support.oauth_stage import (
     Stage,
     join_stage,
     make_stage,
+    stage_settings,
 )
 from support.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, rsa_key, sign_text
 from support.receiver import Answer, Received, Receiver
@@ -71,10 +72,10 @@ async def provider(authority: Authority, clock: ManualClock) -> AsyncIterator[Op
 
 @pytest.fixture
 async def stage(
-    db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, egress: Egress, tmp_path: Path
+    db: Database, clock: ManualClock, randomness: Randomness, vault: Vault, egress: Egress
 ) -> AsyncIterator[Stage]:
     """The whole server, which trusts the test authority."""
-    made = await make_stage(db, clock, randomness, vault, egress, Settings(data_dir=tmp_path))
+    made = await make_stage(db, clock, randomness, vault, egress, stage_settings())
     yield made
     await made.http.aclose()
 
@@ -264,10 +265,9 @@ async def test_two_first_logins_at_once_are_one_user(
     randomness: Randomness,
     vault: Vault,
     egress: Egress,
-    tmp_path: Path,
 ) -> None:
     await add(stage, provider, create_roles=["agent"])
-    other = join_stage(stage.db, clock, randomness, vault, egress, Settings(data_dir=tmp_path))
+    other = join_stage(stage.db, clock, randomness, vault, egress, stage_settings())
     browsers = [Browser(node.http) for node in (stage, other) * 2]
     ways = [provider.authorize(await go(browser, app), preferred_username="grace") for browser in browsers]
     pages = await asyncio.gather(*(come_back(browser, way) for browser, way in zip(browsers, ways, strict=True)))

@@ -12,6 +12,8 @@ from switchbay.accounts.public import OPERATOR, AccountChange
 from switchbay.kit.errors import AppError
 from switchbay.oauth.domain import KeyPurpose
 from switchbay.oauth.protocol import visitor_token
+from switchbay.oauth.service.visitors import Visitors
+from switchbay.oauth.store.sign_ups import purge_sign_ups, take_sign_up
 
 PAGE = "https://www.example.com"
 SIGN_UP = f"/api/account/{ACCOUNT}/signup"
@@ -193,6 +195,43 @@ async def test_an_odd_body_is_refused_and_the_page_may_read_why(shop: Stage, bod
     answer = await shop.http.post(SIGN_UP, content=body, headers={"Origin": PAGE})
     assert answer.status_code in {400, 413}
     assert answer.headers["access-control-allow-origin"] == PAGE
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_nodes_count_together(shop: Stage) -> None:
+    here = shop.server.visitors
+    there = Visitors(
+        shop.db,
+        here._keys,
+        shop.clock,
+        shop.randomness,
+        shop.accounts,
+        here._tokens,
+        token_seconds=60,
+        per_minute=60,
+    )
+    for place in range(60):
+        await (here, there)[place % 2].sign_up(ACCOUNT, None, "203.0.113.7")
+    for node in (here, there):
+        with pytest.raises(AppError) as error:
+            await node.sign_up(ACCOUNT, None, "203.0.113.7")
+        assert (error.value.code, error.value.retry_after) == ("sign_up_throttled", 1)
+    await there.sign_up(ACCOUNT, None, "203.0.113.8")
+    await there.sign_up(OTHER_ACCOUNT, None, "203.0.113.7")
+    shop.clock.advance(seconds=1)
+    await here.sign_up(ACCOUNT, None, "203.0.113.7")
+
+
+async def test_a_count_is_taken_evenly_and_forgotten(stage: Stage) -> None:
+    async def take(at: int) -> int:
+        return await stage.db.write(lambda tx: take_sign_up(tx, ACCOUNT, "net", gap=20_000, now=at))
+
+    assert [await take(0) for _ in range(4)] == [0, 0, 0, 20_000]
+    assert [await take(20_000) for _ in range(2)] == [0, 20_000]
+    assert await take(39_999) == 1
+    assert await stage.db.write(lambda tx: purge_sign_ups(tx, 79_999, 10)) == 0
+    assert await stage.db.write(lambda tx: purge_sign_ups(tx, 80_000, 10)) == 1
+    assert await take(80_000) == 0
 
 
 async def test_one_network_gets_so_many_tokens_in_a_minute(shop: Stage) -> None:

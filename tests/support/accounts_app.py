@@ -7,10 +7,11 @@ import httpx
 from fastapi import FastAPI
 from starlette.routing import Mount
 
+from support.management import management
 from switchbay.accounts.admin import router
 from switchbay.accounts.public import Accounts
 from switchbay.accounts.routes import directory_routes, routes
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
+from switchbay.infra.web import Application
 
 
 def management_calls(accounts: Accounts) -> set[tuple[str, str]]:
@@ -24,9 +25,8 @@ def management_calls(accounts: Accounts) -> set[tuple[str, str]]:
 @asynccontextmanager
 async def serve(accounts: Accounts, *, address: str = "198.51.100.7") -> AsyncIterator[httpx.AsyncClient]:
     """A client of the routes that calls from ``address``."""
-    management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-    management.include_router(router(accounts))
-    app = Application([*directory_routes(accounts), *routes(accounts), Mount("/switchbay/v1", management)])
+    api = Mount("/switchbay/v1", management(router, accounts))
+    app = Application([*directory_routes(accounts), *routes(accounts), api])
     transport = httpx.ASGITransport(app, client=(address, 40_000))
     async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test:8443") as client:
         yield client

@@ -64,14 +64,20 @@ class Agents:
 
     @asynccontextmanager
     async def connect(
-        self, user: str = "bob", *, bearer: str | None = None, account: str = ACCOUNT, **options: Any
+        self,
+        user: str = "bob",
+        *,
+        bearer: str | None = None,
+        account: str = ACCOUNT,
+        version: str = "2.1",
+        **options: Any,
     ) -> AsyncIterator[AgentSocket]:
         """A connection of a user, or with whatever is given as bearer; routing knows of it.
 
         Its queue has no end unless one is given: a client that stops reading would not see the end of the connection.
         """
         bearer = await self.stage.bearer(user) if bearer is None else bearer
-        uri = f"ws://127.0.0.1:{self.port}/ws_api/account/{account}/messaging/brand/{bearer}?v=2.1"
+        uri = f"ws://127.0.0.1:{self.port}/ws_api/account/{account}/messaging/brand/{bearer}?v={version}"
         options = {"proxy": None, "compression": None, "max_queue": None, **options}
         async with connect(uri, **options) as connection:
             await asyncio.gather(*self.door._tasks)  # who came has been noted

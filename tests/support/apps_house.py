@@ -8,17 +8,18 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
-from fastapi import FastAPI
 from starlette.routing import Mount
 
 from support.accounts_house import HOME, PASSWORD
+from support.filled import filled
+from support.management import management
 from switchbay.accounts.public import OPERATOR, Accounts, AuditEntry, Role
 from switchbay.apps import admin, routes
 from switchbay.apps.public import Apps
 from switchbay.apps.tables import app_ended_secrets, app_installations, app_logos, app_secrets
 from switchbay.infra import web
 from switchbay.infra.db import Database, Tx
-from switchbay.infra.machine import ManualClock
+from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.webhooks.owners import OwnerCache, SendOwner
 
@@ -128,13 +129,16 @@ class AppsHouse:
 
 def platform(apps: Apps, accounts: Accounts) -> web.Application:
     """The room's routes behind the same handlers as in the whole program."""
-    management = FastAPI(exception_handlers=web.MANAGEMENT_EXCEPTION_HANDLERS)
-    management.include_router(admin.router(apps, accounts))
-    return web.Application([*routes.routes(apps, accounts), Mount("/switchbay/v1", management)])
+    api = Mount("/switchbay/v1", management(admin.router, apps, accounts))
+    return web.Application([*routes.routes(apps, accounts), api])
 
 
-async def populate(accounts: Accounts) -> dict[str, str]:
+async def populate(db: Database, clock: ManualClock, randomness: Randomness, accounts: Accounts) -> dict[str, str]:
     """Make two accounts and log a user of each role in; return their bearers by role (``foreign``: the other's)."""
+    return await filled(db, clock, randomness, "apps", lambda: _populate(accounts))
+
+
+async def _populate(accounts: Accounts) -> dict[str, str]:
     for account_id, roles in ((BRAND, tuple(Role)), (OTHER_BRAND, (Role.ADMIN,))):
         await accounts.create_account(account_id, "Example Brand", OPERATOR)
         for role in roles:

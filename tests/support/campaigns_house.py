@@ -76,7 +76,21 @@ class CampaignsHouse:
     offers: Offers
     configuration: Configuration
     client: httpx.AsyncClient
-    bearers: Mapping[str, str]
+    bearers: dict[str, str]
+
+    async def bearer(self, user: str) -> str:
+        """The session of a user, who is made when they are first needed, as their account is."""
+        if user not in self.bearers:
+            account, role = _USERS[user]
+            await self.expect_account(account)
+            await self.accounts.create_user(account, user, PASSWORD, [role], OPERATOR)
+            self.bearers[user] = (await self.accounts.login(account, user, PASSWORD, HOME)).bearer.reveal()
+        return self.bearers[user]
+
+    async def expect_account(self, account: str) -> None:
+        """Make an account that is not there yet."""
+        if account not in {one.account_id for one in await self.accounts.list_accounts()}:
+            await self.accounts.create_account(account, "Example Brand", OPERATOR)
 
     async def call(
         self,
@@ -92,7 +106,7 @@ class CampaignsHouse:
         """One request as a user; ``path`` may leave the base away."""
         sent = dict(headers or {})
         if user is not None:
-            sent["Authorization"] = f"Bearer {self.bearers[user]}"
+            sent["Authorization"] = f"Bearer {await self.bearer(user)}"
         if if_match is not None:
             sent["If-Match"] = if_match
         address = path if path.startswith("/api") else BASE + path
@@ -122,6 +136,7 @@ class CampaignsHouse:
         self, capability: Mapping[str, JsonValue] | None = None, *, name: str = "com.example.shop", account: str = BRAND
     ) -> str:
         """Install an app, and return its id."""
+        await self.expect_account(account)
         issued = await self.apps.install(account, manifest(capability, name), OPERATOR)
         return issued.found.app.installation_id
 
@@ -170,7 +185,7 @@ def manifest(capability: Mapping[str, JsonValue] | None, name: str) -> Any:
 
 
 async def build_house(db: Database, clock: ManualClock, vault: Vault, egress: Egress) -> CampaignsHouse:
-    """The rooms with two accounts: users ``admin``, ``manager`` (of campaigns) and ``developer``, and ``foreign``."""
+    """The rooms, still empty; users are ``admin``, ``manager`` (of campaigns) and ``developer``, and ``foreign``."""
     randomness = Randomness()
     accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=Options(), secret_overlap_seconds=86_400)
@@ -178,16 +193,15 @@ async def build_house(db: Database, clock: ManualClock, vault: Vault, egress: Eg
     configuration = Configuration(db, clock, apps, offers, _skills)
     every = [*routes(configuration, Transfer(db, configuration), accounts), *design_routes(offers)]
     client = httpx.AsyncClient(transport=httpx.ASGITransport(Application(every)), base_url="https://switchbay.test")
-    bearers: dict[str, str] = {}
-    for account, users in ((BRAND, _USERS), (OTHER_BRAND, {"foreign": Role.ADMIN})):
-        await accounts.create_account(account, "Example Brand", OPERATOR)
-        for name, role in users.items():
-            await accounts.create_user(account, name, PASSWORD, [role], OPERATOR)
-            bearers[name] = (await accounts.login(account, name, PASSWORD, HOME)).bearer.reveal()
-    return CampaignsHouse(db, clock, accounts, apps, offers, configuration, client, bearers)
+    return CampaignsHouse(db, clock, accounts, apps, offers, configuration, client, {})
 
 
-_USERS = {"admin": Role.ADMIN, "manager": Role.CAMPAIGN_MANAGER, "developer": Role.DEVELOPER}
+_USERS = {
+    "admin": (BRAND, Role.ADMIN),
+    "manager": (BRAND, Role.CAMPAIGN_MANAGER),
+    "developer": (BRAND, Role.DEVELOPER),
+    "foreign": (OTHER_BRAND, Role.ADMIN),
+}
 
 
 async def _skills(_account_id: str) -> Mapping[int, str]:

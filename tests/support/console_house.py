@@ -9,6 +9,7 @@ from starlette.requests import Request
 from support.accounts_house import HOME, PASSWORD
 from support.browser import Browser
 from support.oauth_stage import ACCOUNT, ORIGIN, Installed, Stage
+from switchbay.messaging.public import Files, HistoryRoom, Messaging, Routing
 from switchbay.oauth.public import Pages
 
 
@@ -18,6 +19,10 @@ class House:
 
     stage: Stage
     http: httpx.AsyncClient
+    messaging: Messaging
+    history: HistoryRoom
+    routing: Routing
+    files: Files
 
     def browser(self, languages: str = "en") -> Browser:
         """Another person's browser."""

@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import msgspec
 import sqlalchemy as sa
-from fastapi import FastAPI
 from msgspec import structs
 from starlette.routing import Mount
 
+from support.management import management
 from support.messaging_stage import ACCOUNT, Answered, Stage, stage_on
 from switchbay.infra.db import Database, Tx, metadata
 from switchbay.infra.machine import ManualClock, Randomness
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
+from switchbay.infra.web import Application
 from switchbay.messaging.domain import Command, Conversation, Step, SystemCaller
 from switchbay.messaging.domain.steps import AgentCaller, Caller
 from switchbay.messaging.files.store import delete_files_of
@@ -176,9 +176,8 @@ async def past_on(db: Database, clock: ManualClock, randomness: Randomness) -> A
     async with stage_on(db, clock, randomness) as stage:
         states, files = States(), Files()
         room = HistoryRoom(db, clock, randomness, stage.accounts, stage.messaging, states, files.delete)
-        management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-        management.include_router(router(room, stage.accounts))
-        app = Application([*routes(room.history, stage.accounts, clock), Mount("/switchbay/v1", management)])
+        api = management(router, room, stage.accounts)
+        app = Application([*routes(room.history, stage.accounts, clock), Mount("/switchbay/v1", api)])
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as http:
             yield Past(stage, room, states, files, http)

@@ -15,15 +15,16 @@ from typing import Any
 import httpx
 import msgspec
 import sqlalchemy as sa
-from fastapi import FastAPI
 from starlette.routing import Mount
 
 from support.accounts_house import ACCOUNT, OTHER, PASSWORD, cheap_passwords
+from support.filled import filled
+from support.management import management_of
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.infra.db import Database, Tx, metadata
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
+from switchbay.infra.web import Application
 from switchbay.messaging.admin import router
 from switchbay.messaging.files import admin as files_admin
 from switchbay.messaging.files import routes as files_routes
@@ -239,6 +240,13 @@ def unknown_id() -> str:
     return str(uuid.uuid4())
 
 
+async def _populate(accounts: Accounts) -> None:
+    await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
+    await accounts.create_account(OTHER, "Other Brand", OPERATOR)
+    for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):
+        await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
+
+
 @asynccontextmanager
 async def stage_on(
     db: Database,
@@ -258,25 +266,20 @@ async def stage_on(
     vault = Vault([("test", b"\x07" * 32)])
     accounts = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
     if is_new:
-        await accounts.create_account(ACCOUNT, "Example Brand", OPERATOR)
-        await accounts.create_account(OTHER, "Other Brand", OPERATOR)
-        for name, role in (("ada", Role.ADMIN), ("bob", Role.AGENT), ("cyd", Role.AGENT), ("dev", Role.DEVELOPER)):
-            await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
+        await filled(db, clock, randomness, "messaging", lambda: _populate(accounts))
     webhooks, tokens = Webhooks(), Tokens()
     messaging = Messaging(db, clock, randomness, webhooks, accounts, limits or Limits())
     with tempfile.TemporaryDirectory(prefix="switchbay-files-") as name:
         folder = Path(name)
         objects, spool = objects or DiskStore(folder / "stored"), Spool(folder / "incoming")
-        files = Files(db, clock, randomness, vault, objects, spool, scanner=scanner, rules=rules)
+        files = Files(db, clock, randomness, vault, objects, spool, scanner=scanner, rules=rules, accounts=accounts)
         messaging.admit_with(files.admit)
-        management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-        management.include_router(router(messaging, accounts))
-        management.include_router(files_admin.router(files, accounts))
+        api = management_of((router, messaging, accounts), (files_admin.router, files, accounts))
         app = Application(
             [
                 *routes(messaging, tokens, files),
                 *files_routes.routes(files),
-                Mount("/switchbay/v1", management),
+                Mount("/switchbay/v1", api),
             ]
         )
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

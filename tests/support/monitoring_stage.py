@@ -21,11 +21,11 @@ from switchbay.engagement.domain.published import (
     PublishedLocation,
 )
 from switchbay.engagement.domain.visit import Visit
-from switchbay.engagement.monitoring.domain.pages import Entry
 from switchbay.engagement.monitoring.neighbours import OpenConversation, Subject
 from switchbay.engagement.monitoring.routes import routes
 from switchbay.engagement.monitoring.service import Monitoring, Options
 from switchbay.engagement.monitoring.tables import visit_subjects, visitors, visits
+from switchbay.engagement.targeting.entry_points import Entry
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault

@@ -2,16 +2,19 @@
 
 import copy
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from fastapi import APIRouter
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from support.accounts_house import HOME, PASSWORD, cheap_passwords
+from support.filled import filled
+from support.management import management_of
 from switchbay.accounts import admin as accounts_admin
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.apps import admin as apps_admin
@@ -23,6 +26,7 @@ from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.settings import Settings
 from switchbay.infra.vault import Vault
 from switchbay.manifest.public import Options
+from switchbay.oauth.build import Managed, routers_over
 from switchbay.oauth.public import AuthorizationServer, Means, build
 
 ACCOUNT = "4711001"
@@ -84,17 +88,17 @@ class Stage:
         )
 
 
-class WhenAsked:
-    """An application that is made at its first request: few tests ask the management API, and it is slow to make."""
+def _routers(*rooms: Any) -> APIRouter:
+    every = APIRouter()
+    for router in routers_over(Managed(*rooms)):
+        every.include_router(router)
+    return every
 
-    def __init__(self, make: Callable[[], ASGIApp]) -> None:
-        self._make = make
-        self._app: ASGIApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._app is None:
-            self._app = self._make()
-        await self._app(scope, receive, send)
+@cache
+def stage_settings() -> Settings:
+    """The settings of most stages; reading them from all their sources takes longer than the rest of a stage."""
+    return Settings(data_dir=Path("unused"))
 
 
 async def make_stage(
@@ -102,16 +106,18 @@ async def make_stage(
 ) -> Stage:
     """Build a node and fill it. A second call with the same database builds another node beside it: ``join_stage``."""
     stage = join_stage(db, clock, randomness, vault, egress, settings)
-    for account_id in (ACCOUNT, OTHER_ACCOUNT):
-        await stage.accounts.create_account(account_id, "Example Brand", OPERATOR)
-        for role in Role:
-            await stage.accounts.create_user(account_id, role.value, PASSWORD, [role], OPERATOR)
-    for role in Role:
-        opened = await stage.accounts.login(ACCOUNT, role.value, PASSWORD, HOME)
-        stage.bearers[role.value] = opened.bearer.reveal()
-    foreign = await stage.accounts.login(OTHER_ACCOUNT, "admin", PASSWORD, HOME)
-    stage.bearers["foreign"] = foreign.bearer.reveal()
+    stage.bearers.update(await filled(db, clock, randomness, "oauth", lambda: _populate(stage.accounts)))
     return stage
+
+
+async def _populate(accounts: Accounts) -> dict[str, str]:
+    for account_id in (ACCOUNT, OTHER_ACCOUNT):
+        await accounts.create_account(account_id, "Example Brand", OPERATOR)
+        for role in Role:
+            await accounts.create_user(account_id, role.value, PASSWORD, [role], OPERATOR)
+    bearers = {role.value: (await accounts.login(ACCOUNT, role.value, PASSWORD, HOME)).bearer.reveal() for role in Role}
+    bearers["foreign"] = (await accounts.login(OTHER_ACCOUNT, "admin", PASSWORD, HOME)).bearer.reveal()
+    return bearers
 
 
 def join_stage(
@@ -123,12 +129,12 @@ def join_stage(
     apps = Apps(db, clock, randomness, vault, accounts, egress, options=options, secret_overlap_seconds=3_600)
     server = build(Means(db, clock, randomness, vault, accounts, apps, egress, settings))
 
-    def make_management() -> FastAPI:
-        management = FastAPI(exception_handlers=web.MANAGEMENT_EXCEPTION_HANDLERS)
-        for router in (accounts_admin.router(accounts), apps_admin.router(apps, accounts), *server.make_routers()):
-            management.include_router(router)
-        return management
-
-    app = web.Application([*server.routes, Mount("/switchbay/v1", WhenAsked(make_management))])
+    managed = server.managed
+    api = management_of(
+        (accounts_admin.router, accounts),
+        (apps_admin.router, apps, accounts),
+        (_routers, *(getattr(managed, each.name) for each in fields(managed))),
+    )
+    app = web.Application([*server.routes, Mount("/switchbay/v1", api)])
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN)
     return Stage(db, clock, vault, randomness, accounts, apps, server, app, http, {})

@@ -3,7 +3,7 @@
 The campaigns are what a test publishes, and apps are known by their ids; all else is real.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from switchbay.engagement.domain.published import Published, PublishedEngagement
 from switchbay.engagement.domain.visit import Context, Visit
 from switchbay.engagement.monitoring.routes import routes
 from switchbay.engagement.monitoring.service import Monitoring
-from switchbay.engagement.reports.service import Names, Reports
+from switchbay.engagement.reports.service import Reports
 from switchbay.engagement.reports.wire import render_report
 from switchbay.engagement.room import Targeting
 from switchbay.infra.db import Database
@@ -116,9 +116,9 @@ class OffersStage:
         return {name: count for name, count in rendered["totals"].items() if count}
 
 
-async def no_names(_account_id: str) -> Names:
+async def no_names(account_id: str, ids: Collection[int]) -> Mapping[int, str]:
     """Nothing has a name."""
-    return Names({}, {})
+    return {}
 
 
 @asynccontextmanager

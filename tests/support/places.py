@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet
+from netaddr import IPSet  # type: ignore[import-untyped]  # untyped upstream
 
 
 def write_places(path: Path, **networks: dict[str, Any]) -> None:

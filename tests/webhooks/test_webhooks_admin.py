@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from support.accounts_house import cheap_passwords
+from support.filled import filled
+from support.management import management
 from support.receiver import Answer
 from support.webhooks_house import ACCOUNT, APP, CHAT_STATE, CONTENT, OTHER_APP, SECRET, House, owner_of, with_headers
 from switchbay.accounts.public import OPERATOR, Accounts, Role
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS
 from switchbay.kit.secret import Secret
 from switchbay.webhooks.admin import router
 
@@ -27,16 +27,19 @@ REPLAYS = f"/accounts/{ACCOUNT}/replays"
 @pytest.fixture
 async def accounts(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> Accounts:
     built = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
-    for account in (ACCOUNT, OTHER_ACCOUNT):
-        await built.create_account(account, f"Account {account}", OPERATOR)
-        await built.create_user(account, "admin", PASSWORD, frozenset({Role.ADMIN}), OPERATOR)
+    await filled(db, clock, randomness, __name__, lambda: _populate(built))
     return built
+
+
+async def _populate(accounts: Accounts) -> None:
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        await accounts.create_account(account, f"Account {account}", OPERATOR)
+        await accounts.create_user(account, "admin", PASSWORD, frozenset({Role.ADMIN}), OPERATOR)
 
 
 @pytest.fixture
 async def client(house: House, accounts: Accounts) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-    app.include_router(router(house.webhooks, accounts))
+    app = management(router, house.webhooks, accounts)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://switchbay.test") as built:
         built.headers["Authorization"] = await bearer(accounts, "admin")
         yield built

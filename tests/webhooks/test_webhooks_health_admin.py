@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from support.accounts_house import cheap_passwords
+from support.filled import filled
+from support.management import management
 from support.receiver import Answer
 from support.webhooks_house import ACCOUNT, APP, House, owner_of
 from switchbay.accounts.public import OPERATOR, Accounts, AuditFilter, Role
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS
 from switchbay.kit.secret import Secret
 from switchbay.webhooks.health_admin import router
 
@@ -34,17 +34,20 @@ CALLS = [
 @pytest.fixture
 async def accounts(db: Database, clock: ManualClock, randomness: Randomness, vault: Vault) -> Accounts:
     built = Accounts(db, clock, randomness, vault, password_hashing=cheap_passwords())
-    for account in (ACCOUNT, OTHER_ACCOUNT):
-        await built.create_account(account, f"Account {account}", OPERATOR)
-        for role in Role:
-            await built.create_user(account, role.value, PASSWORD, frozenset({role}), OPERATOR)
+    await filled(db, clock, randomness, __name__, lambda: _populate(built))
     return built
+
+
+async def _populate(accounts: Accounts) -> None:
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        await accounts.create_account(account, f"Account {account}", OPERATOR)
+        for role in Role:
+            await accounts.create_user(account, role.value, PASSWORD, frozenset({role}), OPERATOR)
 
 
 @pytest.fixture
 async def client(house: House, accounts: Accounts) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-    app.include_router(router(house.webhooks, accounts))
+    app = management(router, house.webhooks, accounts)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://switchbay.test") as built:
         built.headers["Authorization"] = await bearer(accounts, Role.ADMIN)
         yield built

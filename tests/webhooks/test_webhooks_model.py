@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from support.accounts_house import cheap_passwords
 from support.engine_reference import check
 from support.engine_world import APPS, BEHAVIOURS, FAILING, LANES, World
+from support.postgres import KeptDatabase
 from support.webhooks_house import ACCOUNT
 from switchbay.accounts.public import OPERATOR, Accounts
 from switchbay.infra.db import Database, Tx, metadata, open_database
@@ -97,8 +98,8 @@ def history(seed: int, length: int) -> Iterator[Happening]:
 def make_url(request: pytest.FixtureRequest, sqlite_template: Path) -> Iterator[Callable[[], str]]:
     """What gives the address of a database for one example; it may have been used before."""
     if request.param == "postgresql":
-        kept: str = request.getfixturevalue("postgres_kept")
-        yield lambda: kept
+        kept: KeptDatabase = request.getfixturevalue("postgres_kept")
+        yield lambda: kept.url
         return
     # In memory where there is such a folder: what a disk does with a power cut is not the question here.
     folder = Path(tempfile.mkdtemp(dir=_IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None))

@@ -13,16 +13,15 @@ import httpx
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from fastapi import FastAPI
 
 from support.accounts_house import cheap_passwords
+from support.management import management
 from support.receiver import Answer, Received
 from support.webhooks_house import ACCOUNT, SECRET, House, owner_of, with_headers
 from switchbay.accounts.public import OPERATOR, Accounts, AuditFilter, Role
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
 from switchbay.infra.vault import Vault
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS
 from switchbay.kit.secret import Secret
 from switchbay.kit.signatures import StandardWebhooks
 from switchbay.webhooks.public import DeliveryFilter
@@ -194,8 +193,7 @@ async def accounts(db: Database, clock: ManualClock, randomness: Randomness, vau
 
 @pytest.fixture
 async def client(house: House, accounts: Accounts) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-    app.include_router(router(house.webhooks, accounts))
+    app = management(router, house.webhooks, accounts)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://switchbay.test") as built:
         yield built
 

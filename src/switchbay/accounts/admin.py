@@ -46,6 +46,7 @@ class AccountPatch(_Strict):
     agent_capacity: Annotated[int, Field(strict=True)] | None = None
     requeue_on_disconnect: StrictBool | None = None
     web_origins: list[str] | None = None
+    file_total_bytes: Annotated[int, Field(strict=True)] | None = None
     ttr_seconds: dict[str, Annotated[int, Field(strict=True)]] | None = None
 
 

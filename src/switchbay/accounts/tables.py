@@ -31,6 +31,7 @@ accounts = sa.Table(
     sa.Column("agent_capacity", sa.Integer, nullable=False, server_default="30"),
     sa.Column("requeue_on_disconnect", sa.Boolean, nullable=False, server_default=sa.text("true")),
     sa.Column("web_origins", sa.Text, nullable=False, server_default=""),
+    sa.Column("file_total_bytes", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 # Numbers that an account gives out: of users, of audit entries.

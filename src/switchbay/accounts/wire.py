@@ -124,6 +124,7 @@ def render_account(account: Account) -> dict[str, JsonValue]:
         "agent_capacity": account.agent_capacity,
         "requeue_on_disconnect": account.requeue_on_disconnect,
         "web_origins": list(account.web_origins),
+        "file_total_bytes": account.file_total_bytes,
         "ttr_seconds": dict(account.ttr_seconds),
     }
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import typer
 
-from switchbay.cli.output import note, plain
+from switchbay.cli.output import note, plain, print_json
 from switchbay.kit.findings import Finding, SetVariable, Summary
 from switchbay.kit.jsontext import MAX_BYTES
+from switchbay.kit.jsonvalue import JsonValue
 
 
 class Unreadable(Exception):
@@ -43,4 +44,17 @@ def print_findings(file: str, issues: Sequence[Finding], summary: Summary, *, to
         if isinstance(finding.fix, SetVariable):
             note(f"  set it with --set {plain(finding.fix.name)}=…")
     verdict = "invalid" if summary.errors else "valid"
-    note(f"{verdict}: {summary.errors} errors, {summary.warnings} warnings")
+    note(f"{verdict}: {summary.in_words()}")
+
+
+def print_mended(mended: JsonValue, after: Summary) -> int:
+    """Print a document that was mended, and what is left to say about it; return the exit code that it deserves."""
+    print_json(mended)
+    note(f"after mending: {after.in_words()}")
+    return 1 if after.errors else 0
+
+
+def note_unmendable() -> int:
+    """Say that a text is beyond mending; return the exit code of that."""
+    note("the text cannot be read as JSON, so it cannot be mended")
+    return 1

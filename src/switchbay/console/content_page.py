@@ -133,8 +133,7 @@ def _read(body: bytes) -> _Checked:
 
 
 def _verdict(report: Report) -> str:
-    summary = report.summary
-    counted = f"{summary.errors} errors, {summary.warnings} warnings"
+    counted = report.summary.in_words()
     return f"Valid: {counted}" if report.valid else f"Would be refused: {counted}"
 
 

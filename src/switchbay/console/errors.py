@@ -27,3 +27,8 @@ def target_refused() -> AppError:
 def account_unknown() -> AppError:
     """There can be no such account."""
     return AppError(Kind.NOT_FOUND, "launch_account_unknown", "There is no such account.")
+
+
+def page_address_invalid() -> AppError:
+    """An address of a page that none of our pages leads to."""
+    return AppError(Kind.INVALID, "page_address_invalid", "This address is not one of these pages.")

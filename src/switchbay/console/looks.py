@@ -12,6 +12,7 @@ _FLAGS: Final = ("bold", "italic")
 _WORDS: Final = {"size": ("small", "medium", "large"), "text-alignment": ("leading", "center", "trailing")}
 _MOST_RADIUS: Final = 100
 _MOST_RULES: Final = 200
+_WHOLE: Final = 100
 
 
 class Looks:
@@ -31,10 +32,23 @@ class Looks:
             return []
         found = [f"sc-{flag}" for flag in _FLAGS if style.get(flag) is True]
         found += [f"sc-{style[name]}" for name, words in _WORDS.items() if style.get(name) in words]
-        body = _declarations(style)
-        if body and (body in self._names or len(self._names) < _MOST_RULES):
-            found.append(self._names.setdefault(body, f"sc-look-{len(self._names)}"))
-        return found
+        return found + self._class(_declarations(style))
+
+    def columns(self, percentages: JsonValue, count: int) -> list[str]:
+        """The classes that divide a row of ``count`` elements by their shares of its width, one number for each."""
+        if not isinstance(percentages, list) or len(percentages) != count or not all(map(_is_share, percentages)):
+            return []
+        columns = " ".join(f"minmax(0,{share:g}fr)" for share in percentages)
+        return self._class(f"display:grid;grid-template-columns:{columns}")
+
+    def _class(self, body: str) -> list[str]:
+        if not body or (body not in self._names and len(self._names) >= _MOST_RULES):
+            return []
+        return [self._names.setdefault(body, f"sc-look-{len(self._names)}")]
+
+
+def _is_share(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _WHOLE
 
 
 def _declarations(style: dict[str, JsonValue]) -> str:

@@ -5,7 +5,7 @@ for; then those with an https address are loaded, by the reader's browser, witho
 JSON: what is not understood is named, what is too much is left out.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,6 +39,12 @@ def render_preview(value: JsonValue, *, with_pictures: bool = False) -> Preview:
     renderer = _Renderer(with_pictures=with_pictures)
     html = renderer.document(value)
     return Preview(html, renderer.looks.rules, tuple(renderer.origins))
+
+
+def render_previews(values: Iterable[JsonValue]) -> tuple[list[Markup], str]:
+    """Show several of them in one page, without their pictures; the style rules are those of all."""
+    renderer = _Renderer(with_pictures=False)
+    return [renderer.document(value) for value in values], renderer.looks.rules
 
 
 def picture_origin(url: str) -> str | None:
@@ -76,6 +82,7 @@ class _Renderer:
         }
 
     def document(self, value: JsonValue) -> Markup:
+        self._left = MAX_ELEMENTS
         if not isinstance(value, dict):
             return _unknown("There is nothing to show: this is no object.")
         match value.get("type"):
@@ -113,9 +120,9 @@ class _Renderer:
     def _inside(self, element: Members, level: int) -> Markup:
         return _NOTHING.join(self._element(child, level + 1) for child in _list(element, "elements"))
 
-    def _box(self, kind: str, element: Members, inner: Markup) -> Markup:
+    def _box(self, kind: str, element: Members, inner: Markup, more: Sequence[str] = ()) -> Markup:
         """An element's box: its looks, its direction and its tooltip."""
-        names = self.looks.classes(element.get("style"))
+        names = [*self.looks.classes(element.get("style")), *more]
         opening = Markup('<div class="{}"').format(" ".join((f"sc-{kind}", *names)))
         if element.get("rtl") is True:
             opening += Markup(' dir="rtl"')
@@ -128,7 +135,9 @@ class _Renderer:
 
     def _row(self, element: Members, level: int) -> Markup:
         cells = [Markup("<div>{}</div>").format(self._element(one, level + 1)) for one in _list(element, "elements")]
-        return self._box("row", element, _NOTHING.join(cells))
+        return self._box(
+            "row", element, _NOTHING.join(cells), self.looks.columns(element.get("percentages"), len(cells))
+        )
 
     def _carousel(self, element: Members, level: int) -> Markup:
         cards = [

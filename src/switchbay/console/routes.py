@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from switchbay.console import errors
 from switchbay.console.content_page import CONTENT
+from switchbay.console.conversations_page import CONVERSATIONS, WATCHERS
 from switchbay.console.service import Launch
 from switchbay.console.visits import choose, serve
 from switchbay.oauth.public import Browser, Pages, SignIn, read_languages
@@ -68,6 +69,7 @@ class _Menu:
             login_name=user.login_name,
             others=[other.principal for other in sessions if other.principal.user_id != user.user_id],
             content=CONTENT.format(account=account_id),
+            conversations="" if user.roles.isdisjoint(WATCHERS) else CONVERSATIONS.format(account=account_id),
             sign_out=f"/oidc/{account_id}/logout",
         )
 

@@ -6,7 +6,15 @@ is not known is at most a warning, so that content made for newer clients passes
 the command line, the console and the published JSON Schema; ``docs/reference/structured-content.md`` describes it.
 """
 
-from switchbay.content.domain.checking import EVENT_TYPE, TEXT_EVENT_TYPE, Report, check_parts, check_text, check_value
+from switchbay.content.domain.checking import (
+    EVENT_TYPE,
+    TEXT_EVENT_TYPE,
+    Report,
+    check_parts,
+    check_text,
+    check_value,
+    fix_all,
+)
 from switchbay.content.domain.codes import CATALOGUE, HELP_PAGE
 from switchbay.content.domain.kinds import is_colour
 from switchbay.content.domain.limits import MAX_ELEMENTS, MAX_LEVELS, MAX_PER_ROW
@@ -24,6 +32,7 @@ __all__ = [
     "check_parts",
     "check_text",
     "check_value",
+    "fix_all",
     "is_colour",
     "json_schema",
 ]

@@ -1,6 +1,6 @@
 """The engagement room as assembly builds it: what is configured, visited, offered, talked about and counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
@@ -15,17 +15,15 @@ from switchbay.engagement.domain.published import Published, PublishedEngagement
 from switchbay.engagement.domain.visit import Visit
 from switchbay.engagement.monitoring import neighbour_routes
 from switchbay.engagement.monitoring import routes as monitoring_routes
-from switchbay.engagement.monitoring.domain import pages as monitoring
 from switchbay.engagement.monitoring.errors import Refusal
 from switchbay.engagement.monitoring.service import Monitoring, Options
 from switchbay.engagement.reports import admin as reports_admin
-from switchbay.engagement.reports.service import Names, Reports
+from switchbay.engagement.reports.service import Reports
 from switchbay.engagement.targeting import admin as targeting_admin
 from switchbay.engagement.targeting import choice, goals
-from switchbay.engagement.targeting import entry_points as targeting
 from switchbay.engagement.targeting.index import Index
 from switchbay.engagement.targeting.service import Explanations
-from switchbay.infra.db import Database, Tx
+from switchbay.infra.db import Database
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.messaging.public import Messaging, Routing
 
@@ -66,15 +64,8 @@ class Engagements:
         messaging.admit_with(self.conversations.admit)
         messaging.record_with(self.conversations.follow)
 
-    async def _names(self, account_id: str) -> Names:
-        async def work(tx: Tx) -> Names:
-            found = [
-                await configuration_store.list_type(tx, account_id, kind, with_deleted=True)
-                for kind in ("campaign", "engagement")
-            ]
-            return Names(*({one.id: one.name for one in some} for some in found))
-
-        return await self._db.read(work)
+    async def _names(self, account_id: str, ids: Collection[int]) -> Mapping[int, str]:
+        return await self._db.read(lambda tx: configuration_store.find_names(tx, account_id, ids))
 
     def routes(self) -> list[BaseRoute]:
         """The Monitoring API, the configuration API with its designs, and the tag's script."""
@@ -117,25 +108,12 @@ class SessionsThatGoOn:
             return None
 
 
-class _Index:
-    """The compiled conditions of an account as monitoring asks them."""
-
-    def __init__(self, published: Published) -> None:
-        compiled = Index(published)
-        self.eligible = compiled.eligible
-        self._locations_of = compiled.locations_of
-
-    def locations_of(self, entry: monitoring.Entry) -> tuple[int, ...]:
-        """The locations that match these entry points."""
-        return self._locations_of(targeting.Entry(entry.url, entry.title, entry.sections))
-
-
 class Targeting:
     """Targeting as monitoring calls it."""
 
-    def compile(self, published: Published) -> _Index:
+    def compile(self, published: Published) -> Index:
         """Compile an account's campaigns."""
-        return _Index(published)
+        return Index(published)
 
     def choose(
         self, eligible: Sequence[PublishedEngagement], visit: Visit, draw: Callable[[], float]

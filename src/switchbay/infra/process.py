@@ -9,9 +9,11 @@ _SWITCH_SECONDS = 0.002
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
 _ARENAS = 2
-# Large buffers come from the system and go back to it; a threshold that is set also stays where it is. It is above the
-# 256 KB that TLS takes for every read: to ask the system for those costs a fifth of the throughput.
-_OF_THEIR_OWN_BYTES = 512 * 1024
+# Large buffers come from the system and go back to it; a threshold that is set also stays where it is. The event loop
+# keeps one of 256 KB for each TLS connection and hardly uses it: from the system it takes one page, out of the heap it
+# takes with it what the handshake before used there, some 20 KB. What is read is smaller (infra/tls.py): to ask the
+# system for every read would cost a fifth of the throughput.
+_OF_THEIR_OWN_BYTES = 256 * 1024
 _GARBAGE_THRESHOLDS = (20_000, 20, 50)
 
 

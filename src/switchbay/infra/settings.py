@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         default=604_800, ge=60, description="Lifetime of the web messenger's tokens; one that is used is renewed."
     )
     visitor_sign_ups: int = Field(
-        default=60, ge=1, description="Most tokens that the web messengers of one network get from a node in a minute."
+        default=60, ge=1, description="Most tokens that the web messengers of one network get in a minute."
     )
     query_credentials: bool = Field(
         default=True, description="Accept client_id and client_secret in the query, as old clients send."
@@ -203,6 +203,12 @@ class Settings(BaseSettings):
 
     file_bytes: int = Field(
         default=3_145_728, ge=1, le=104_857_600, description="Largest file that is taken into a conversation."
+    )
+    file_account_bytes: int = Field(
+        default=10_737_418_240,
+        ge=0,
+        le=2**60,
+        description="What all files of an account may have together; 0: any number.",
     )
     file_types: Words = Field(
         default=("JPEG", "PNG", "GIF", "TXT", "PDF"), min_length=1, description="Types of files that are taken."

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -32,6 +33,7 @@ RENEW_BEFORE = timedelta(days=30)
 _CLOCK_SKEW = timedelta(hours=1)
 _COMMON_NAME_CHARACTERS = 64
 _HOST_CHARACTERS = 253
+_RECORD_BYTES: Final = 16_384
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -78,10 +80,22 @@ def ensure_certificate(data_dir: Path, hosts: Sequence[str], name: str = "server
     return path
 
 
+class ReadsByRecord(ssl.SSLObject):
+    """A connection that is read one TLS record at a time.
+
+    The event loop asks for 256 KB each time, which are set aside for a few hundred bytes (infra/process.py).
+    """
+
+    def read(self, len: int = 1_024, buffer: Any = None) -> Any:  # noqa: A002, ANN401 - as the library has it
+        """Read at most one record; the caller reads on until there is nothing more."""
+        return super().read(min(len, _RECORD_BYTES), buffer)
+
+
 def server_context(pem_file: Path, key_file: Path | None = None) -> ssl.SSLContext:
     """A context for servers: TLS 1.2 or newer, with this certificate. Load again into it to renew while running."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslobject_class = ReadsByRecord
     load_certificate(context, pem_file, key_file)
     return context
 
@@ -100,6 +114,7 @@ def ssl_context_for_client(ca_file: Path | None = None) -> ssl.SSLContext:
     """A context for clients: verifies certificates and names against the system's and ``ca_file``'s authorities."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslobject_class = ReadsByRecord
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)

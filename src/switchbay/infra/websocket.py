@@ -11,11 +11,14 @@ A peer that does not read is closed, never buffered without end; one that sends 
 import asyncio
 import logging
 import struct
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import parse_qsl, unquote
+from weakref import WeakKeyDictionary
 
 import structlog
 from websockets.frames import Frame, Opcode
@@ -34,6 +37,7 @@ FAILED: Final = 1011
 _HIGH_WATER: Final = 65_536
 _CLOSE_SECONDS: Final = 3.0
 _QUIET_SECONDS: Final = 0.25
+_LONGEST_WAIT: Final = 0.01
 _log = structlog.get_logger("websocket")
 _library_log = logging.getLogger("websockets.server")
 
@@ -107,6 +111,7 @@ class SocketRoute:
         return tuple(found)
 
 
+@lru_cache(maxsize=1_024)
 def frame_head(length: int) -> bytes:
     """The head of an unmasked text frame with a payload of this length."""
     if length < 126:  # noqa: PLR2004 - RFC 6455 §5.2
@@ -116,17 +121,58 @@ def frame_head(length: int) -> bytes:
     return struct.pack("!BBQ", 0x81, 127, length)
 
 
+class _Flushes:
+    """Writes to many connections, one after the other, so that what is sent in the same moment goes out in one write.
+
+    A write costs several times what a frame does. After a long turn, when a thousand sockets were written to, the next
+    one waits for as long again, up to ``_LONGEST_WAIT``: what is sent meanwhile goes along with it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._due: list[Callable[[], None]] = []
+        self._not_before = 0.0
+
+    def add(self, flush: Callable[[], None]) -> None:
+        """Have ``flush`` called with the next turn."""
+        self._due.append(flush)
+        if len(self._due) > 1:
+            return
+        if self._loop.time() < self._not_before:
+            self._loop.call_at(self._not_before, self._turn)
+        else:
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        begun = time.monotonic()
+        due, self._due = self._due, []
+        for flush in due:
+            flush()
+        took = time.monotonic() - begun
+        self._not_before = self._loop.time() + min(took, _LONGEST_WAIT)
+
+
+_by_loop: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Flushes]] = WeakKeyDictionary()
+
+
+def _flushes_of(loop: asyncio.AbstractEventLoop) -> _Flushes:
+    found = _by_loop.get(loop)
+    if found is None:
+        found = _by_loop[loop] = _Flushes(loop)
+    return found
+
+
 class Socket:
     """One open connection, as whoever takes its frames sees it."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "send")
+
+    send: Callable[..., None]
+    """Send one text message, given in parts; it is never waited for. A peer that does not read is closed."""
 
     def __init__(self, connection: "SocketConnection") -> None:
         self._connection = connection
-
-    def send(self, *parts: bytes) -> None:
-        """Send one text message, given in parts; it is never waited for. A peer that does not read is closed."""
-        self._connection.send_text(parts)
+        self.send = connection.send_text
 
     def close(self, code: int, reason: str = "") -> None:
         """End the connection; what has been sent before still goes out."""
@@ -164,6 +210,7 @@ class SocketConnection(asyncio.Protocol):
         self._unsent_bytes = 0
         self._messages = 0
         self._blocked_since: float | None = None
+        self._flushes = _flushes_of(self._loop)
         self._is_flushing = False
         self._last_heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -208,7 +255,7 @@ class SocketConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It reads again."""
         self._blocked_since = None
-        self._flush()
+        self.flush()
 
     # What comes in
 
@@ -335,31 +382,39 @@ class SocketConnection(asyncio.Protocol):
         """Whether something can still be sent."""
         return self._taker is not None and self._close_code is None
 
-    def send_text(self, parts: Sequence[bytes]) -> None:
-        """Queue one text frame."""
-        if not self.is_open:
+    def send_text(self, *parts: bytes) -> None:
+        """Queue one text frame, given in parts."""
+        if self._taker is None or self._close_code is not None:
             return
-        length = sum(map(len, parts))
-        FRAMES_OUT.inc()
+        size = sum(map(len, parts))
+        unsent = self._unsent
+        unsent.append(frame_head(size))
+        unsent += parts
+        self._unsent_bytes += size
         self._messages += 1
-        self._queue((frame_head(length), *parts))
+        if not self._is_flushing and self._blocked_since is None:
+            self._is_flushing = True
+            self._flushes.add(self.flush)
         limits = self._limits
         if self._unsent_bytes > limits.queue_bytes or self._messages > limits.queue_messages:
             self._drop()
 
     def _queue(self, parts: Sequence[bytes]) -> None:
+        """Queue what belongs to the protocol."""
         self._unsent.extend(parts)
         self._unsent_bytes += sum(map(len, parts))
         if not self._is_flushing and self._blocked_since is None:
             self._is_flushing = True
-            self._loop.call_soon(self._flush)  # what is sent in the same moment goes out in one write
+            self._flushes.add(self.flush)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits, unless the peer does not read."""
         self._is_flushing = False
         if not self._unsent or self._blocked_since is not None or self._transport is None:
             return
         data = b"".join(self._unsent)
         self._unsent.clear()
+        FRAMES_OUT.inc(self._messages)
         self._unsent_bytes = self._messages = 0
         self._transport.write(data)
 
@@ -389,7 +444,7 @@ class SocketConnection(asyncio.Protocol):
         if self._close_code is None:
             self._close_code = code
         self._blocked_since = None  # whatever is queued goes to the transport, which has the time below for it
-        self._flush()
+        self.flush()
         if self._transport is None or self._protocol is None:
             return
         if self._protocol.close_rcvd is not None:

@@ -123,6 +123,14 @@ class Summary:
     errors: int
     warnings: int
 
+    def in_words(self) -> str:
+        """The counts for people: ``1 error, 2 warnings``."""
+        return f"{_counted(self.errors, 'error')}, {_counted(self.warnings, 'warning')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
 
 def summarise(issues: Sequence[Finding]) -> Summary:
     """Count findings."""

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 
 from switchbay.kit.findings import Code, Finding, Fix, Patch, Place, SetVariable, Severity, Summary
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.patching import apply_fixes, apply_patch
 from switchbay.kit.shown import mask_user_info
 from switchbay.manifest.domain import checking
 from switchbay.manifest.domain.codes import CATALOGUE
 from switchbay.manifest.domain.diff import Change, diff
 from switchbay.manifest.domain.export import export, redact
 from switchbay.manifest.domain.findings import AppliedDefault, Report
-from switchbay.manifest.domain.fixes import apply_fixes, apply_patch, fix_all
+from switchbay.manifest.domain.fixes import fix_all
 from switchbay.manifest.domain.localised import localise, look_up
 from switchbay.manifest.domain.logo import logo_finding
 from switchbay.manifest.domain.model import Engagement, Manifest, Options, Webhook

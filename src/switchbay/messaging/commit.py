@@ -299,7 +299,9 @@ class _Ledger:
         begun = sorted(self._touched_conversations - self._known_conversations)
         await store.insert_conversations(tx, [conversations[key] for key in begun])
         moved = sorted(self._touched_conversations & self._known_conversations)
-        await store.update_conversations(tx, [conversations[key] for key in moved])
+        await store.update_conversations(
+            tx, [(was, conversations[key]) for key in moved if (was := self._before[key]) is not None]
+        )
         changes = [
             (before, conversations[key])
             for key, before in self._before.items()

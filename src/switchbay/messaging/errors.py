@@ -57,6 +57,7 @@ ERROR_NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "profile_too_large": (41303, "User profile too large"),
     "opening_too_large": (41304, "Conversation context too large"),
     "file_too_large": (41321, "File too large"),
+    "file_quota_exceeded": (41322, "No room for files"),
     "idempotency_key_reused": (42201, "Idempotency-Key reused"),
     "file_infected": (42221, "File is infected"),
     "file_damaged": (50021, "File is damaged"),
@@ -199,6 +200,16 @@ def file_empty() -> AppError:
 def file_too_large(limit: int) -> AppError:
     """A file over the setting, or over the size that it was announced with."""
     return AppError(Kind.TOO_LARGE, "file_too_large", f"The file is larger than {limit} bytes.", {"limit": limit})
+
+
+def file_quota_exceeded(limit: int) -> AppError:
+    """A file for which the account's files leave no room."""
+    return AppError(
+        Kind.TOO_LARGE,
+        "file_quota_exceeded",
+        f"The files of the account would have more than {limit} bytes.",
+        {"limit": limit},
+    )
 
 
 def file_address_invalid() -> AppError:

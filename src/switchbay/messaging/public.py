@@ -10,9 +10,11 @@ from switchbay.messaging.domain import Command, ConsumerCaller, Conversation, Op
 from switchbay.messaging.files.building import build_files
 from switchbay.messaging.files.service import Files
 from switchbay.messaging.history.room import HistoryRoom
+from switchbay.messaging.history.service import Hit
 from switchbay.messaging.routing.service import Routing
 from switchbay.messaging.service import AccountBook, Limits, Messaging, Publisher
 from switchbay.messaging.store import find_talking
+from switchbay.messaging.watching import Glance, Line, Talk, Transcript, Watching
 from switchbay.messaging.wire.notifications import origin_of
 
 __all__ = [
@@ -22,14 +24,20 @@ __all__ = [
     "ConsumerDoor",
     "Conversation",
     "Files",
+    "Glance",
     "Happening",
     "HistoryRoom",
+    "Hit",
     "Limits",
+    "Line",
     "Messaging",
     "Open",
     "Origin",
     "Publisher",
     "Routing",
+    "Talk",
+    "Transcript",
+    "Watching",
     "build_files",
     "find_talking",
     "origin_of",

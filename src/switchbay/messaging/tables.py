@@ -146,7 +146,6 @@ events: Final = sa.Table(
     sa.Column("client_properties", sa.Text),
     sa.Column("metadata", sa.Text),
     sa.Column("server_timestamp", sa.BigInteger, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 consumers: Final = sa.Table(
@@ -295,6 +294,14 @@ rings: Final = sa.Table(
 )
 
 # Files. What is due at purge_at is looked at then: given up, removed, or (NULL) kept as long as its conversation.
+# How many bytes an account's files have, previews included, from the moment they go into the store.
+file_usage: Final = sa.Table(
+    "messaging_file_usage",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+
 files: Final = sa.Table(
     "messaging_files",
     metadata,

@@ -1,6 +1,5 @@
 """Builds the authorization server: its services, each with what it needs, and their routes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -72,6 +71,33 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True)
+class Managed:
+    """What the management API of this room works on."""
+
+    keys: KeyRing
+    policies: Policies
+    consents: Consents
+    refusals: RefusalLog
+    upstreams: UpstreamSettings
+    initial_tokens: InitialTokens
+    apps: Apps
+    accounts: Accounts
+
+
+def routers_over(managed: Managed) -> list[APIRouter]:
+    """The routers of the management API. Making them takes a moment, as FastAPI reads every signature."""
+    accounts = managed.accounts
+    return [
+        keys_admin.router(managed.keys, accounts),
+        policies_admin.router(managed.policies, accounts),
+        consents_admin.router(managed.consents, accounts),
+        refusals_admin.router(managed.refusals, managed.apps, accounts),
+        upstreams_admin.router(managed.upstreams, accounts),
+        registration_admin.router(managed.initial_tokens, accounts),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizationServer:
     """The services of the room, the routes of the wire and the routers of the management API."""
 
@@ -80,8 +106,7 @@ class AuthorizationServer:
     keys: KeyRing
     policies: Policies
     routes: list[BaseRoute]
-    make_routers: Callable[[], list[APIRouter]]
-    """The routers of the management API. Making them takes a moment, as FastAPI reads every signature."""
+    managed: Managed
     refusals: RefusalLog
     browser: Browser
     sign_in: SignIn
@@ -89,6 +114,10 @@ class AuthorizationServer:
     user_tokens: UserTokens
     purging: Purging
     backchannel: Backchannel
+
+    def make_routers(self) -> list[APIRouter]:
+        """The routers of the management API."""
+        return routers_over(self.managed)
 
     async def start(self) -> None:
         """Start the background work."""
@@ -136,6 +165,7 @@ def build(means: Means) -> AuthorizationServer:
         consumer_token_seconds=settings.consumer_token_seconds,
     )
     visitors = Visitors(
+        means.db,
         keys,
         means.clock,
         means.randomness,
@@ -214,23 +244,14 @@ def build(means: Means) -> AuthorizationServer:
         *LogoutPages(logout, browser, means.accounts, origin=origin).routes(),
     ]
 
-    def make_routers() -> list[APIRouter]:
-        return [
-            keys_admin.router(keys, means.accounts),
-            policies_admin.router(policies, means.accounts),
-            consents_admin.router(consents, means.accounts),
-            refusals_admin.router(refusals, means.apps, means.accounts),
-            upstreams_admin.router(upstream_settings, means.accounts),
-            registration_admin.router(initial_tokens, means.accounts),
-        ]
-
+    managed = Managed(keys, policies, consents, refusals, upstream_settings, initial_tokens, means.apps, means.accounts)
     return AuthorizationServer(
         oauth,
         visitors,
         keys,
         policies,
         routes,
-        make_routers,
+        managed,
         refusals,
         browser,
         sign_in,

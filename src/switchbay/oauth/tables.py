@@ -146,6 +146,16 @@ assertions = sa.Table(
     sa.Index(None, "expires_at"),
 )
 
+# When all that a network took of an account's sign-ups is free again, epoch milliseconds. One node counts in memory.
+sign_ups = sa.Table(
+    "oauth_sign_ups",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("network", sa.Text, primary_key=True),
+    sa.Column("free_at", sa.BigInteger, nullable=False),
+    sa.Index(None, "free_at"),
+)
+
 # The developer log: the last refused requests of each app, with the exact reason.
 refusals = sa.Table(
     "oauth_refusals",

@@ -10,6 +10,7 @@ from switchbay.infra.machine import Clock
 from switchbay.oauth.store.assertions import purge_assertions
 from switchbay.oauth.store.codes import purge_codes
 from switchbay.oauth.store.grants import delete_grants_over
+from switchbay.oauth.store.sign_ups import purge_sign_ups
 from switchbay.oauth.store.tokens import purge_tokens
 
 PURGE_SECONDS: Final = 600.0
@@ -30,6 +31,7 @@ async def purge_once(db: Database, now: int, session_ms: int = 0) -> int:
         lambda tx: purge_codes(tx, now - KEEP_CODES_MS, MOST_AT_ONCE),
         lambda tx: purge_tokens(tx, now, MOST_AT_ONCE),
         lambda tx: purge_assertions(tx, now, MOST_AT_ONCE),
+        lambda tx: purge_sign_ups(tx, now, MOST_AT_ONCE),
         lambda tx: delete_grants_over(tx, now - max(KEEP_CODES_MS, session_ms), MOST_AT_ONCE),
     ):
         while True:

@@ -175,7 +175,6 @@ attempts = sa.Table(
     sa.Column("response_headers", sa.Text, nullable=False),
     sa.Column("response_body", sa.LargeBinary, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 # What endpoints are shown that ask who calls: of one event, or of all those of an app that have none of their own.

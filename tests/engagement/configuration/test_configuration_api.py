@@ -2,7 +2,8 @@
 
 import asyncio
 
-from support.campaigns_house import BASE, BRAND, EVERYTHING, OTHER_BASE, CampaignsHouse
+from support.campaigns_house import BASE, BRAND, EVERYTHING, OTHER_BASE, OTHER_BRAND, CampaignsHouse
+from switchbay.engagement.configuration.store import find_names
 
 ALL_DAY = {"type": "section", "include": ["shop"]}
 
@@ -89,6 +90,8 @@ async def test_put_may_be_said_in_a_post(house: CampaignsHouse) -> None:
             "POST", f"/goals/{one['id']}", {**one, "name": f"Goal {len(headers)}"}, headers=headers
         )
         assert (renamed.status_code, renamed.json()["name"]) == (200, f"Goal {len(headers)}")
+    gone = await house.call("POST", f"/goals/{one['id']}", headers={"X-HTTP-Method-Override": "DELETE"})
+    assert (gone.status_code, gone.json()["deleted"]) == (200, True)
 
 
 async def test_an_empty_account_lists_nothing_at_revision_zero(house: CampaignsHouse) -> None:
@@ -125,6 +128,14 @@ async def test_a_deleted_object_is_gone_but_kept(house: CampaignsHouse) -> None:
     assert (await house.call("GET", "/connectors/1")).status_code == 404
     assert await house.read("/connectors") == []
     assert await house.read("/connectors?includeDeleted=true") == [gone.json()]
+
+
+async def test_the_names_of_deleted_objects_are_known_to_reports(house: CampaignsHouse) -> None:
+    for name in ("Spring", "Summer"):
+        await house.make("campaigns", name=name)
+    await house.call("DELETE", "/campaigns/1")
+    assert await house.db.read(lambda tx: find_names(tx, BRAND, [1, 2, 3])) == {1: "Spring", 2: "Summer"}
+    assert await house.db.read(lambda tx: find_names(tx, OTHER_BRAND, [1, 2])) == {}
 
 
 async def test_what_is_used_cannot_be_deleted_and_tells_its_users(house: CampaignsHouse) -> None:
@@ -271,6 +282,7 @@ async def test_an_item_is_not_deleted_while_another_begins_to_use_it(house: Camp
 
 
 async def test_objects_made_at_once_get_ids_of_their_own(house: CampaignsHouse) -> None:
+    await house.bearer("manager")
     made = await asyncio.gather(*(house.make("goals") for _ in range(8)))
     assert sorted(one["id"] for one in made) == list(range(1, 9))
     assert await house.configuration.find_revision(BRAND) == 8

@@ -186,3 +186,14 @@ async def test_an_import_makes_everything_or_nothing(house: CampaignsHouse) -> N
 async def test_an_export_of_what_is_no_campaign_is_refused(house: CampaignsHouse) -> None:
     goal = await house.make("goals")
     assert (await house.call("GET", f"/campaigns/{goal['id']}/export")).status_code == 404
+
+
+async def test_a_long_list_is_read_whole(house: CampaignsHouse) -> None:
+    file = {
+        "format": "switchbay-campaign",
+        "version": 1,
+        "campaign": {"id": 1, "name": "Spring"},
+        "goals": [{"id": number, "name": f"Goal {number}"} for number in range(2, 303)],
+    }
+    assert (await house.call("POST", "/campaigns/import", file)).status_code == 201
+    assert [one["name"] for one in await house.read("/goals")] == [f"Goal {number}" for number in range(2, 303)]

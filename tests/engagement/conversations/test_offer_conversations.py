@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from support.consumer_socket import serve_consumers
 from support.messaging_stage import APP, CONSUMER, OTHER_APP
 from support.monitoring_stage import campaign, offer
 from support.offers_stage import ACCOUNT, OffersStage
@@ -19,7 +20,8 @@ DAY_MS = 86_400_000
 
 def told(stage: OffersStage) -> dict[str, Any]:
     """The newest conversation as webhooks show it."""
-    details: dict[str, Any] = stage.talk.webhooks.changes()[-1]["result"]["conversationDetails"]
+    changed = [change["result"] for change in stage.talk.webhooks.changes() if "result" in change]
+    details: dict[str, Any] = changed[-1]["conversationDetails"]
     return details
 
 
@@ -144,6 +146,15 @@ async def test_an_offer_of_another_app_is_not_its_own(stage: OffersStage) -> Non
     await stage.open(offered.opening(), app="other-app")
     assert told(stage)["skillId"] == "-1"
     assert (await stage.context(offered)).interacted is None
+
+
+async def test_consumers_who_come_by_themselves_take_up_offers_of_any_app(stage: OffersStage) -> None:
+    stage.publish(offer(skill_id=12))
+    offered = await stage.offer()
+    async with serve_consumers(stage.talk) as consumers, consumers.connect() as socket:
+        conversation = await socket.open(**offered.opening())
+    assert (told(stage)["skillId"], told(stage)["campaignInfo"]["engagementId"]) == ("12", 10)
+    assert (await stage.context(offered)).conversation_id == conversation
 
 
 async def test_ids_may_be_strings(stage: OffersStage) -> None:

@@ -206,7 +206,7 @@ def test_impression_events_have_their_types() -> None:
         {"type": "impTimeout", **about},
         {"type": "impClose", **about, "eContext": None},
     ]
-    ids = {"campaign": 1, "eng_id": 2, "revision": 3}
+    ids: Any = {"campaign": 1, "eng_id": 2, "revision": 3}
     assert parse_attributes(msgspec.json.encode(sent)) == (
         Displayed(**ids, e_context=(EventContext("1"),)),
         Accepted(**ids),

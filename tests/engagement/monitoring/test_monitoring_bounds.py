@@ -1,5 +1,7 @@
 """Visits stay short: lists lose their oldest members, totals stay."""
 
+from typing import Any
+
 import msgspec
 from msgspec import structs
 
@@ -17,7 +19,7 @@ from switchbay.engagement.monitoring.store import pack
 _FRESH = Visit(visitor_id="v" * 22, session_id="s" * 22, started=0, seen=0)
 
 
-def _context(number: int, **more: int) -> Context:
+def _context(number: int, **more: Any) -> Context:
     return Context(id=str(number), at=number, campaign_id=1, engagement_id=number, revision=1, page_id="1", **more)
 
 

@@ -2,13 +2,14 @@
 
 import csv
 import io
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
 
 from switchbay.engagement.domain.happenings import Happening, HappeningKind
 from switchbay.engagement.reports.domain import HOUR_MS, MOST_VALUE, ask
-from switchbay.engagement.reports.service import Names, Reports
+from switchbay.engagement.reports.service import Reports
 from switchbay.engagement.reports.wire import render_csv, render_report
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
@@ -17,13 +18,13 @@ from switchbay.kit.errors import AppError
 ACCOUNT = "4711001"
 START = 1_795_824_000_000 // (24 * HOUR_MS) * 24 * HOUR_MS
 """The beginning of 2026-11-28."""
-CAMPAIGNS = {1: "Winter sale", 2: '=HYPERLINK("https://evil.example")'}
-ENGAGEMENTS = {11: "Button", 12: "Banner", 21: "@help"}
+FORMULA = '=HYPERLINK("https://evil.example")'
+NAMES = {1: "Winter sale", 2: FORMULA, 11: "Button", 12: "Banner", 21: "@help"}
 
 
-async def names(account_id: str) -> Names:
+async def names(account_id: str, ids: Collection[int]) -> Mapping[int, str]:
     assert account_id == ACCOUNT
-    return Names(CAMPAIGNS, ENGAGEMENTS)
+    return {one: name for one, name in NAMES.items() if one in ids}
 
 
 def happening(kind: HappeningKind, engagement: int = 11, *, hour: int = 9, value: float | None = None) -> Happening:
@@ -114,7 +115,7 @@ async def test_what_is_rolled_back_is_not_counted(db: Database, reports: Reports
         ("day", [{"day": "2026-11-27"}, {"day": "2026-11-28"}]),
         (
             "campaign",
-            [{"campaign_id": 1, "campaign_name": "Winter sale"}, {"campaign_id": 2, "campaign_name": CAMPAIGNS[2]}],
+            [{"campaign_id": 1, "campaign_name": "Winter sale"}, {"campaign_id": 2, "campaign_name": FORMULA}],
         ),
         (
             "engagement,day",
@@ -171,7 +172,7 @@ async def test_csv_has_headings_and_runs_no_formula(db: Database, reports: Repor
         *("offered", "displayed", "accepted", "closed", "timed_out"),
         *("conversations", "conversions", "conversion_value"),
     ]
-    assert line == ["2026-11-28", "2", f"'{CAMPAIGNS[2]}", "21", "'@help", "0", "1", "0", "0", "0", "0", "2", "0.3"]
+    assert line == ["2026-11-28", "2", f"'{FORMULA}", "21", "'@help", "0", "1", "0", "0", "0", "0", "2", "0.3"]
     assert written.endswith("\r\n")
 
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from starlette.routing import Mount
 
 from support.accounts_house import ACCOUNT, PASSWORD
+from support.management import management
 from support.messaging_stage import APP, CONSUMER, Stage, stage_on
 from switchbay.accounts.public import OPERATOR, AccountChange, Role
 from switchbay.infra.db import Database
 from switchbay.infra.machine import ManualClock, Randomness
-from switchbay.infra.web import MANAGEMENT_EXCEPTION_HANDLERS, Application
+from switchbay.infra.web import Application
 from switchbay.messaging.domain import Command, ConsumerCaller, Open, SuggestAgent, SystemCaller
 from switchbay.messaging.routing.admin import router
 from switchbay.messaging.routing.service import Routing
@@ -58,9 +58,8 @@ async def door(db: Database, clock: ManualClock, randomness: Randomness) -> Asyn
     async with stage_on(db, clock, randomness) as stage:
         await stage.accounts.create_user(ACCOUNT, "max", PASSWORD, [Role.AGENT_MANAGER], OPERATOR)
         routing = Routing(db, clock, randomness, stage.accounts, stage.messaging)
-        management = FastAPI(exception_handlers=MANAGEMENT_EXCEPTION_HANDLERS)
-        management.include_router(router(routing, stage.accounts))
-        transport = httpx.ASGITransport(Application([Mount("/switchbay/v1", management)]), raise_app_exceptions=False)
+        api = Mount("/switchbay/v1", management(router, routing, stage.accounts))
+        transport = httpx.ASGITransport(Application([api]), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="https://switchbay.test") as http:
             yield Door(stage, routing, http)
         await routing.stop()

@@ -295,6 +295,7 @@ export class Client {
       }
       const opened = await this.connection.request("cm.ConsumerRequestConversation", body, { key: `${letter.key}-open` });
       const id = isFields(opened) ? text(opened.conversationId) : "";
+      this.place.origin = null; // an offer begins one conversation
       target = { conversationId: id, dialogId: id };
     }
     letter.conversationId = target.conversationId;

@@ -6,6 +6,8 @@ import { isFields, type Answer, type Design, type Details, type Fields } from ".
 
 /** Seconds until a failed call is made again, each time it fails; then it is given up. */
 export const RETRIES = [3, 10, 30, 90];
+const IDS = ["vid", "sid"];
+const UNKNOWN = 404;
 const ACCEPTED = 202;
 const CREATED = 201;
 const TOO_MANY = 429;
@@ -56,7 +58,7 @@ export class Api {
 
   private async call(method: string, name: string, body: Fields): Promise<Response> {
     const query = new URLSearchParams({ v: "1.1" });
-    for (const id of ["vid", "sid"]) {
+    for (const id of IDS) {
       const value = this.memory.get(id);
       if (value) query.set(id, value);
     }
@@ -66,8 +68,12 @@ export class Api {
       body: JSON.stringify(body),
       credentials: "omit",
       mode: "cors",
-      keepalive: true,
+      keepalive: method === "PUT", // browsers bound what may outlive a page
     });
+    if (answer.status === UNKNOWN && query.has("vid")) {
+      for (const id of IDS) this.memory.set(id, ""); // somebody has touched them: begin anew
+      throw new Error(`${name}: ${answer.status}`);
+    }
     if (answer.status === ACCEPTED || answer.status === TOO_MANY || answer.status >= SERVER)
       throw new Error(`${name}: ${answer.status}`);
     if (!answer.ok) throw new Refused(`${name}: ${answer.status} ${await answer.text().catch(() => "")}`);

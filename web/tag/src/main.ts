@@ -27,7 +27,10 @@ function start(script: HTMLScriptElement): void {
   const waiting = (page.switchbay ?? []) as unknown as Call[];
   page.switchbay = { push };
   push(...waiting);
-  if (!options.waits) tag.start();
+  if (options.waits) return;
+  // A page that is loaded before anybody asks for it is no visit yet.
+  if ((document as { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", () => tag.start(), { once: true });
+  else tag.start();
 }
 
 const script = document.currentScript;

@@ -11,6 +11,8 @@ const CHAT = "M4 4h16a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H9l-5 4v-4a2 2 0 0 1-2-2V6a2 
 const CROSS = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6 10.6 12 5 6.4Z";
 const MESSENGER = ".switchbay-messenger";
 const ABOVE_LAUNCHER = "72px";
+const ANNOUNCE_MS = 150;
+const ANNOUNCED_MS = 3_000;
 
 export const PLAIN: Presentation = {
   format: "button",
@@ -31,7 +33,9 @@ export interface Deeds {
 
 export class Offer {
   private readonly host = el("div", "switchbay-offer");
+  private readonly status = el("div", "hidden");
   private before: EventTarget | null = null;
+  private announcement = "";
 
   constructor(
     private readonly design: Presentation,
@@ -39,6 +43,7 @@ export class Offer {
     private readonly deeds: Deeds,
   ) {
     const { position } = design;
+    set(this.status, { role: "status" });
     const root = this.host.attachShadow({ mode: "open" });
     applyStyle(root);
     if (position === "top") this.host.classList.add("top");
@@ -47,7 +52,7 @@ export class Offer {
       shown.classList.add("floats");
       if (position !== "bottom-left" && document.querySelector(MESSENGER)) shown.style.setProperty("--raised", ABOVE_LAUNCHER);
     }
-    root.append(shown);
+    root.append(shown, this.status);
     this.host.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.isComposing) this.dismiss();
     });
@@ -63,6 +68,9 @@ export class Offer {
       place.append(this.host);
     } else if (position === "top") document.body.prepend(this.host);
     else document.body.append(this.host);
+    // Screen readers announce what changes in a region that is there already; afterwards it would be read twice.
+    setTimeout(() => (this.status.textContent = this.announcement), ANNOUNCE_MS);
+    setTimeout(() => (this.status.textContent = ""), ANNOUNCED_MS);
     return true;
   }
 
@@ -91,7 +99,7 @@ export class Offer {
     const accept = button("main", this.deeds.accept);
     if (design.format === "banner") {
       const said = el("div", "words");
-      set(said, { role: "status" });
+      this.announcement = `${title} ${text}`.trim();
       if (title) said.append(el("p", "title", title));
       if (text) said.append(el("p", "", text));
       shown.append(said);

@@ -21,6 +21,7 @@ inset-block-end:calc(20px + var(--raised,0px) + env(safe-area-inset-bottom,0px))
 .top .words,.bottom .words{flex:0 1 auto;max-width:760px}
 .embedded .words{flex:1 1 240px}
 p{margin:0}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .title{font-weight:650;font-size:17px}
 button{font:inherit;color:inherit;cursor:pointer;margin:0}
 .main{display:flex;align-items:center;gap:10px;min-height:44px;border:0;background:none;font-weight:600;text-align:start}

@@ -11,10 +11,13 @@ import { isFields, type Answer, type Details, type Fields } from "./wire";
 const SETTLE_MS = 50; // what is pushed together is told together
 const AGAIN_MS = 10_000;
 const IDLE_MS = 300_000;
+const NEVER = -1;
 const MOST_ATTRIBUTES = 100;
 const MOST_SECTIONS = 20;
 const LONGEST_TITLE = 250;
 const CLOSED = "closed";
+
+const isSeen = (): boolean => document.visibilityState === "visible";
 
 export class Tag {
   private readonly memory: Memory;
@@ -50,8 +53,9 @@ export class Tag {
       addEventListener(name, () => (this.activeAt = Date.now()), { passive: true, capture: true });
     document.addEventListener("visibilitychange", () => {
       this.activeAt = Date.now();
-      if (document.visibilityState === "visible") this.soon();
+      if (isSeen()) this.soon();
     });
+    addEventListener("pageshow", (event) => event.persisted && this.page()); // back to a page that was kept as it was
     this.page(this.sections);
   }
 
@@ -70,13 +74,12 @@ export class Tag {
   report(attributes: unknown[]): void {
     this.attributes.push(...attributes.filter(isFields));
     this.attributes.splice(0, this.attributes.length - MOST_ATTRIBUTES);
-    this.failures = 0;
-    this.soon();
+    this.hurry();
   }
 
   identify(identity: unknown): void {
     this.identity = isFields(identity) ? identity : null;
-    this.soon();
+    this.hurry();
   }
 
   speak(language: unknown): void {
@@ -90,8 +93,9 @@ export class Tag {
     if (this.isStarted) this.timer = setTimeout(() => void this.ask(), milliseconds);
   }
 
-  private again(): void {
-    if (!this.isTalking) this.soon(AGAIN_MS);
+  /** Ask at once, unless the server has failed and is to be left alone for a while. */
+  private hurry(): void {
+    if (!this.failures || this.failures > RETRIES.length) this.soon();
   }
 
   private async ask(): Promise<void> {
@@ -99,27 +103,31 @@ export class Tag {
       this.isWanted = true;
       return;
     }
-    const hasNews = this.isNewPage || this.attributes.length > 0;
-    if (!hasNews && (document.visibilityState !== "visible" || Date.now() - this.activeAt > IDLE_MS)) return this.again();
+    if (!this.hasNews && (!isSeen() || Date.now() - this.activeAt > IDLE_MS)) return this.soon(AGAIN_MS);
+    const { isNewPage, attributes } = this;
     this.isAsking = true;
-    this.isWanted = false;
-    const isNewPage = this.isNewPage;
-    const told = this.attributes;
+    this.isWanted = this.isNewPage = false;
     this.attributes = [];
-    this.isNewPage = false;
+    let answer: Answer | null = null;
+    let wait = this.isTalking ? NEVER : AGAIN_MS;
     try {
-      const [answer, isNewSession] = await this.api.ask(this.body(isNewPage, told));
+      const [found, isNewSession] = await this.api.ask(this.body(isNewPage, attributes));
+      answer = found;
       this.failures = 0;
-      this.pageId = answer.pageId;
-      if (isNewSession && !isNewPage) this.isNewPage = this.isWanted = true; // it knows nothing of the page yet
-      this.again();
-      await this.consider(answer);
+      this.pageId = found.pageId;
+      this.isNewPage ||= isNewSession && !isNewPage; // the new session knows nothing of the page yet
+      if (this.hasNews) wait = SETTLE_MS;
     } catch (error) {
-      this.failed(error, isNewPage, told);
-    } finally {
-      this.isAsking = false;
-      if (this.isWanted) this.soon();
+      wait = this.failed(error, isNewPage, attributes);
     }
+    this.isAsking = false;
+    if (this.isWanted) wait = SETTLE_MS;
+    if (wait !== NEVER) this.soon(wait);
+    if (answer) await this.consider(answer);
+  }
+
+  private get hasNews(): boolean {
+    return this.isNewPage || this.attributes.length > 0;
   }
 
   private body(isNewPage: boolean, told: Fields[]): Fields {
@@ -143,16 +151,18 @@ export class Tag {
     };
   }
 
-  private failed(error: unknown, isNewPage: boolean, told: Fields[]): void {
+  /** What a failure means for what was told; the milliseconds after which to ask again. */
+  private failed(error: unknown, isNewPage: boolean, told: Fields[]): number {
     if (error instanceof Refused) {
       console.warn("switchbay:", error.message);
-      if (told.length) this.isNewPage = this.isWanted = isNewPage || this.isNewPage; // without what may be wrong
-      return;
+      if (!told.length) return this.hasNews ? SETTLE_MS : NEVER;
+      this.isNewPage ||= isNewPage;
+      return SETTLE_MS; // without what may be wrong
     }
     this.isNewPage ||= isNewPage;
     this.attributes.unshift(...told);
     const seconds = RETRIES[this.failures++];
-    if (seconds) this.soon(seconds * 1000);
+    return seconds ? seconds * 1000 : NEVER;
   }
 
   // Offering
@@ -193,8 +203,8 @@ export class Tag {
   }
 
   private show(offer: Offer, details: Details): void {
-    if (!offer.show()) {
-      this.offered = ""; // its container may come later
+    if (!isSeen() || !offer.show()) {
+      this.offered = ""; // somebody may look, or its container may come, later
       return;
     }
     this.offer = offer;

@@ -16,6 +16,7 @@ _SPANS: Mapping[str, tuple[int, int]] = {
     "survey_seconds": (1, 30 * 24 * 3_600),
     "auto_close_seconds": (0, 365 * 24 * 3_600),
     "history_days": (0, 36_500),
+    "file_total_bytes": (0, 2**60),
 }
 _MOST_CONVERSATIONS = 10_000
 
@@ -38,6 +39,7 @@ class Account:
     ``agent_capacity`` is how many conversations an agent is given at once who has no number of their own;
     ``requeue_on_disconnect`` says whether the conversations of an agent who went away are given to others.
     ``web_origins`` are the origins whose pages may use the web messenger; without any there is none.
+    ``file_total_bytes`` is what its files may have together, if that is less than what the server allows; 0: that.
     """
 
     account_id: str
@@ -58,6 +60,7 @@ class Account:
     agent_capacity: int = 30
     requeue_on_disconnect: bool = True
     web_origins: tuple[str, ...] = ()
+    file_total_bytes: int = 0
 
     def allows_origin(self, origin: str) -> bool:
         """Whether a page of this origin may use the web messenger."""
@@ -84,6 +87,7 @@ class AccountChange:
     agent_capacity: int | None = None
     requeue_on_disconnect: bool | None = None
     web_origins: Sequence[str] | None = None
+    file_total_bytes: int | None = None
 
 
 def changed(before: Account, change: AccountChange) -> Account:

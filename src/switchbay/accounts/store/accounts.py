@@ -52,6 +52,7 @@ def _account(row: Row) -> Account:
         agent_capacity=row["agent_capacity"],
         requeue_on_disconnect=bool(row["requeue_on_disconnect"]),
         web_origins=tuple(row["web_origins"].split()),
+        file_total_bytes=row["file_total_bytes"],
     )
 
 
@@ -75,6 +76,7 @@ def _settings(account: Account) -> dict[str, Value]:
         "agent_capacity": account.agent_capacity,
         "requeue_on_disconnect": account.requeue_on_disconnect,
         "web_origins": " ".join(account.web_origins),
+        "file_total_bytes": account.file_total_bytes,
     }
 
 

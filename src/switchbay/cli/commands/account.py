@@ -142,6 +142,10 @@ def change(
         int | None,
         typer.Option(metavar="DAYS", help="How long conversations that are over are kept; 0: for ever."),
     ] = None,
+    file_total_bytes: Annotated[
+        int | None,
+        typer.Option(metavar="BYTES", help="What all files may have together; 0: what the server allows."),
+    ] = None,
     web_origin: Annotated[
         list[str] | None,
         typer.Option(
@@ -191,6 +195,7 @@ def change(
         survey_seconds=survey_seconds,
         auto_close_seconds=auto_close_seconds,
         history_days=history_days,
+        file_total_bytes=file_total_bytes,
         agent_capacity=agent_capacity,
         requeue_on_disconnect=requeue_on_disconnect,
         web_origins=[origin for origin in web_origin if origin] if web_origin else None,
@@ -234,6 +239,10 @@ def _show(account: Account, as_json: bool) -> None:
             ("survey", f"{account.survey_app}, {account.survey_seconds} s" if account.survey_app else "none"),
             ("closed when idle", f"after {account.auto_close_seconds} s" if account.auto_close_seconds else "never"),
             ("history", f"{account.history_days} days" if account.history_days else "kept for ever"),
+            (
+                "files",
+                f"at most {account.file_total_bytes} bytes" if account.file_total_bytes else "as the server allows",
+            ),
             ("agent capacity", account.agent_capacity),
             ("agent disconnects", "back to the queue" if account.requeue_on_disconnect else "conversations stay"),
             ("web messenger", ", ".join(account.web_origins) or "off"),

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from switchbay.cli.findings import Unreadable, print_findings, read_document
-from switchbay.cli.output import JsonFlag, note, plain, print_json
+from switchbay.cli.findings import Unreadable, note_unmendable, print_findings, print_mended, read_document
+from switchbay.cli.output import JsonFlag, plain, print_json
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.jsontext import parse
 from switchbay.manifest import public as manifests
@@ -172,10 +172,6 @@ def _mend(data: bytes, options: manifests.Options, variables: dict[str, str]) ->
     """Print the document with every known fix applied; return the exit code that it deserves."""
     text = parse(data)
     if not text.complete:
-        note("the text cannot be read as JSON, so it cannot be mended")
-        return 1
+        return note_unmendable()
     mended = manifests.fix_all(manifests.fill(text.value, variables).value, options)
-    print_json(mended)
-    after = manifests.check_value(mended, options)
-    note(f"after mending: {after.summary.errors} errors, {after.summary.warnings} warnings")
-    return 0 if after.valid else 1
+    return print_mended(mended, manifests.check_value(mended, options).summary)

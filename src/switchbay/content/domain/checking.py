@@ -19,6 +19,7 @@ from switchbay.kit.findings import (
 )
 from switchbay.kit.jsonreading import EXPECTED_INSTEAD, Reading, read_text, read_value
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.patching import fix_until_done
 
 EVENT_TYPE: Final = "RichContentEvent"
 TEXT_EVENT_TYPE: Final = "ContentEvent"
@@ -81,6 +82,11 @@ def check_text(data: bytes) -> Report:
 def check_value(value: JsonValue) -> Report:
     """Check what was already parsed: no lines and columns, and no way to see duplicate members."""
     return _check(read_value(value, _WHOLE))
+
+
+def fix_all(value: JsonValue) -> JsonValue:
+    """The content after checking and patching in turns until no finding offers a patch any more."""
+    return fix_until_done(value, lambda given: check_value(given).issues)
 
 
 def check_parts(parts: Mapping[str, JsonValue]) -> Report:

@@ -122,6 +122,7 @@ class _Parts:
         self.locations: dict[int, PublishedLocation] = {}
         self.behaviors: dict[int, PublishedBehavior] = {}
         self._campaigns: dict[int, PublishedCampaign] = {}
+        self.kinds: dict[int, tuple[str, ...]] = {}
         for one in by_id.values():
             if isinstance(one, LocationObject):
                 self.locations[one.id] = PublishedLocation(id=one.id, revision=one.revision, conditions=one.conditions)
@@ -164,6 +165,7 @@ def _engagement(
     sources: EngagementSources,
     by_id: Mapping[int, AnyObject],
 ) -> PublishedEngagement:
+    source = sources.apps.get(one.app_installation_id)
     return PublishedEngagement(
         id=one.id,
         name=one.name,
@@ -177,7 +179,7 @@ def _engagement(
         window_id=one.window_id,
         connector_id=one.connector_id,
         consumer_identity=one.consumer_identity,
-        barred=reasons(bars_of(one, sources.apps.get(one.app_installation_id), by_id)),
+        barred=reasons(bars_of(one, source, by_id, parts.kinds)),
     )
 
 

@@ -4,6 +4,7 @@ Bare arrays, ``ac-revision`` on every answer, ``If-Match`` with every change, PU
 that of the account's whole configuration. Whoever changes campaigns has the role admin or campaign_manager.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -30,6 +31,7 @@ MOST_BYTES: Final = 256 * 1024
 MOST_FILE_BYTES: Final = 4 * 1024 * 1024
 ROLES: Final = (Role.ADMIN, Role.CAMPAIGN_MANAGER)
 _MOST_PER_PAGE: Final = 1_000_000
+_FEW: Final = 200
 _REVISION: Final = "ac-revision"
 _OVERRIDE: Final = "x-http-method-override"
 _NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
@@ -116,13 +118,13 @@ class _Api:
             most=min(_number(request, "limit") or _MOST_PER_PAGE, _MOST_PER_PAGE),
             with_deleted=_flag(request, "includeDeleted"),
         )
-        return _respond_many(listing)
+        return await _respond_many(listing)
 
     async def list_engagements(self, request: Request, principal: Principal) -> Response:
         """The engagements of a campaign."""
         campaign_id = _object_id(request, "campaign")
         await self._service.get_object(principal.account_id, "campaign", campaign_id)
-        return _respond_many(
+        return await _respond_many(
             await self._service.list_objects(principal.account_id, "engagement", campaign_id=campaign_id)
         )
 
@@ -291,7 +293,14 @@ def _respond(listing: Listing, status: int = 200) -> Response:
     return _answer(body, listing.revision, status)
 
 
-def _respond_many(listing: Listing) -> Response:
+async def _respond_many(listing: Listing) -> Response:
+    """A long list is rendered on a thread, so that other requests do not wait for it."""
+    if len(listing.objects) <= _FEW:
+        return _render_many(listing)
+    return await asyncio.to_thread(_render_many, listing)
+
+
+def _render_many(listing: Listing) -> Response:
     body = [
         wire.render_object(one, ineligible=listing.ineligible, engagements=listing.engagements)
         for one in listing.objects

@@ -170,6 +170,26 @@ async def find_objects(tx: Tx, account_id: str, ids: Iterable[int]) -> dict[int,
     return found
 
 
+class _Named(msgspec.Struct):
+    name: str
+
+
+_named: Final = msgspec.json.Decoder(_Named)
+_NAMES: Final = sa.select(objects.c.object_id, objects.c.document).where(
+    objects.c.account_id == _ACCOUNT, objects.c.object_id.in_(_IDS)
+)
+
+
+async def find_names(tx: Tx, account_id: str, ids: Iterable[int]) -> dict[int, str]:
+    """What some objects are called, or were called when they were deleted, by their ids."""
+    wanted = sorted(set(ids))
+    found: dict[int, str] = {}
+    for start in range(0, len(wanted), _MOST_AT_ONCE):
+        rows = await tx.fetch(_NAMES, {"account": account_id, "ids": wanted[start : start + _MOST_AT_ONCE]})
+        found.update((row[0], _named.decode(row[1]).name) for row in rows)
+    return found
+
+
 async def insert_objects(tx: Tx, account_id: str, some: Sequence[AnyObject], now: int) -> None:
     """Store new objects and what they refer to."""
     rows: list[dict[str, Value]] = [

@@ -4,6 +4,7 @@ A file comes from any account. All that is in it is made anew with new ids, or n
 Apps and skills are found by the names that the file has for them, and else by their ids.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -72,7 +73,7 @@ class CampaignFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
 class Imported:
     """What an import made, or would make: the campaign's name, and new ids by the old ones for each collection.
 
-    Of a dry run there are no new ids: ``ids`` has those of the file only, each for itself.
+    ``revision`` is that of the account afterwards. Of a dry run the new ids mean nothing, and are not shown.
     """
 
     revision: int
@@ -143,8 +144,7 @@ class Transfer:
 
         Raises ``configuration_invalid``, ``capability_missing``, ``configuration_full``; paths lead into the file.
         """
-        placed = _read(file)
-        refuse(_flaws(placed))
+        placed = await asyncio.to_thread(_checked, file)
         skills = await self._configuration.skills(account_id)
 
         async def work(tx: Tx, state: store.State, audit: Audit) -> Imported:
@@ -158,11 +158,12 @@ class Transfer:
             ]
             await self._check(tx, account_id, made, sources)
             await store.insert_objects(tx, account_id, [each.one for each in made], audit.at)
-            result = _result(state.revision, placed, ids, is_dry=dry_run)
+            revision = state.revision - 1 if dry_run else state.revision
+            result = _result(revision, placed, ids, is_dry=dry_run)
             detail: dict[str, JsonValue] = {"name": result.name, "objects": len(made)}
             await audit.record(tx, "campaign.import", "campaign", result.campaign_id, detail)
             if dry_run:
-                raise _DryRun(replace_revision(result, state.revision - 1))
+                raise _DryRun(result)
             return result
 
         try:
@@ -187,11 +188,6 @@ class Transfer:
         ]
         if findings:
             raise errors.capability_missing(findings)
-
-
-def replace_revision(result: Imported, revision: int) -> Imported:
-    """The result of an import that left the account at another revision."""
-    return Imported(revision, result.campaign_id, result.name, result.ids, result.is_dry)
 
 
 # Out
@@ -226,6 +222,13 @@ def _portable(one: AnyObject) -> dict[str, object]:
 
 
 # In
+
+
+def _checked(file: CampaignFile) -> list[_Placed]:
+    """The objects of a file without flaws; of a large one that takes a while. Raises ``configuration_invalid``."""
+    placed = _read(file)
+    refuse(_flaws(placed))
+    return placed
 
 
 def _read(file: CampaignFile) -> list[_Placed]:

@@ -7,11 +7,12 @@ from typing import Final, Protocol
 from switchbay.engagement.domain.published import Published, PublishedCampaign, PublishedEngagement, PublishedGoal
 from switchbay.engagement.domain.visit import Visit
 from switchbay.engagement.monitoring.domain.asked import Choice, Rules
-from switchbay.engagement.monitoring.domain.pages import Entry
 from switchbay.engagement.monitoring.neighbours import Offers
+from switchbay.engagement.targeting.entry_points import Entry
 from switchbay.infra.memory import BoundedCache
 
 _MOST_CACHED: Final = 1_000
+_MOST_DIGESTS: Final = 10_000
 _COMPILED_AT_ONCE: Final = 50
 """So many engagements are compiled without leaving the event loop."""
 
@@ -56,6 +57,7 @@ class CompiledRules:
     def __init__(self, published: Published, targeting: Targeting) -> None:
         self._targeting = targeting
         self._index = targeting.compile(published)
+        self._digests: dict[tuple[int, ...], int] = {}
         self.published = published
         self.engagements: Mapping[int, PublishedEngagement] = {one.id: one for one in published.engagements}
         self.location_revisions: Mapping[int, int] = {one.id: one.revision for one in published.locations}
@@ -67,13 +69,28 @@ class CompiledRules:
         """The locations that match these entry points."""
         return self._index.locations_of(entry)
 
-    def offer(self, visit: Visit, installation_id: str, now: int, draws: Sequence[float]) -> Choice | None:
-        """What the visitor is to be offered."""
+    def offer(self, visit: Visit, installation_id: str, now: int, draw: Callable[[], float]) -> Choice | None:
+        """What the visitor is to be offered; as long as the same might be offered, what it was last time."""
         eligible = self._index.eligible(visit, installation_id, now)
         if not eligible:
             return None
-        chosen = self._targeting.choose(eligible, visit, iter(draws).__next__)
-        return None if chosen is None else Choice(chosen, self._targeting.digest(eligible))
+        among = self._digest(eligible)
+        last = visit.contexts[-1] if visit.contexts else None
+        if last is not None and visit.offered_among == among:
+            for one in eligible:
+                if (one.id, one.revision) == (last.engagement_id, last.revision):
+                    return Choice(one, among)
+        chosen = self._targeting.choose(eligible, visit, draw)
+        return None if chosen is None else Choice(chosen, among)
+
+    def _digest(self, eligible: Sequence[PublishedEngagement]) -> int:
+        key = tuple([one.id for one in eligible])
+        known = self._digests.get(key)
+        if known is None:
+            known = self._targeting.digest(eligible)
+            if len(self._digests) < _MOST_DIGESTS:
+                self._digests[key] = known
+        return known
 
     def reached(self, goal: PublishedGoal, before: Visit, after: Visit) -> int:
         """How many times the goal was reached."""

@@ -16,7 +16,7 @@ from switchbay.engagement.monitoring.domain.asked import Asked, Decision, Device
 from switchbay.engagement.monitoring.domain.goals import exposures_of
 from switchbay.engagement.monitoring.domain.sessions import (
     RANDOM_BYTES,
-    fresh_from,
+    Fresh,
     is_live,
     is_session_id,
     is_visitor_id,
@@ -204,7 +204,7 @@ class Monitoring:
             on_behalf=caller.on_behalf,
             address=caller.address,
             user_agent=caller.user_agent[:LONGEST_AGENT],
-            fresh=fresh_from(self._randomness.bytes(RANDOM_BYTES)),
+            fresh=Fresh(self._randomness.bytes(RANDOM_BYTES)),
             rules=rules,
             body=body,
         )

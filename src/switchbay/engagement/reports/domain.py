@@ -24,6 +24,7 @@ _YEARS: Final = range(1971, 9999)
 Part: TypeAlias = Literal["hour", "day", "campaign", "engagement"]
 PARTS: Final[tuple[Part, ...]] = ("hour", "day", "campaign", "engagement")
 BY_DEFAULT: Final[tuple[Part, ...]] = ("campaign", "engagement")
+NAMED: Final[tuple[Part, ...]] = ("campaign", "engagement")
 Key: TypeAlias = tuple[int, int, int]
 """Hour, campaign and engagement."""
 

@@ -1,11 +1,11 @@
 """Reports of what became of offers: counted in the transaction of what is counted, summed when they are asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from switchbay.engagement.domain.happenings import Happening
 from switchbay.engagement.reports import errors, store
-from switchbay.engagement.reports.domain import Line, Question, ask, tally
+from switchbay.engagement.reports.domain import NAMED, Line, Question, ask, tally
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.record import Record
@@ -14,18 +14,11 @@ MOST_LINES: Final = 50_000
 _SHARDS: Final = 2**31
 
 
-class Names(Record, frozen=True):
-    """What campaigns and engagements are called, deleted ones included, by their ids."""
-
-    campaigns: Mapping[int, str]
-    engagements: Mapping[int, str]
-
-
 class NameBook(Protocol):
-    """Who knows the names."""
+    """Who knows what campaigns and engagements are called."""
 
-    async def __call__(self, account_id: str) -> Names:
-        """The names of an account's campaigns and engagements."""
+    async def __call__(self, account_id: str, ids: Collection[int]) -> Mapping[int, str]:
+        """The names of these of an account, deleted ones included, by their ids."""
         ...
 
 
@@ -34,7 +27,8 @@ class Report(Record, frozen=True):
 
     question: Question
     lines: Sequence[Line]
-    names: Names
+    names: Mapping[int, str]
+    """Of campaigns and engagements, by their ids, which no two objects of an account share."""
 
 
 class Reports:
@@ -65,4 +59,5 @@ class Reports:
         lines = await self._db.read(lambda tx: store.sum_counts(tx, account_id, question, MOST_LINES + 1))
         if len(lines) > MOST_LINES:
             raise errors.too_large(MOST_LINES)
-        return Report(question, lines, await self._names(account_id))
+        ids = {line.parts[part] for part in NAMED if part in question.by for line in lines}
+        return Report(question, lines, await self._names(account_id, ids) if ids else {})

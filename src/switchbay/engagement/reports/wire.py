@@ -6,11 +6,11 @@ account typed, so such a name goes into CSV with an apostrophe before it, as OWA
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from switchbay.engagement.reports.domain import COUNTED, VALUE, Line, day_text, hour_text
-from switchbay.engagement.reports.service import Names, Report
+from switchbay.engagement.reports.service import Report
 from switchbay.kit.jsonvalue import JsonValue
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -48,7 +48,7 @@ def _headings(report: Report) -> list[str]:
     return found
 
 
-def _parts(line: Line, names: Names) -> dict[str, JsonValue]:
+def _parts(line: Line, names: Mapping[int, str]) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
     for part, value in line.parts.items():
         match part:
@@ -57,9 +57,9 @@ def _parts(line: Line, names: Names) -> dict[str, JsonValue]:
             case "day":
                 found["day"] = day_text(value)
             case "campaign":
-                found |= {"campaign_id": value, "campaign_name": names.campaigns.get(value, "")}
+                found |= {"campaign_id": value, "campaign_name": names.get(value, "")}
             case "engagement":
-                found |= {"engagement_id": value, "engagement_name": names.engagements.get(value, "")}
+                found |= {"engagement_id": value, "engagement_name": names.get(value, "")}
     return found
 
 

@@ -1,7 +1,7 @@
 """The embedded engine: one writer thread with group commit, a few reader threads on snapshots.
 
-Every commit waits for the disk (``synchronous=FULL``), so works that arrive while one commit is being written share the
-next one. A work that fails is rolled back to its savepoint and does not touch its neighbours.
+Works that arrive while one commit is being written share the next one. A work that fails is rolled back to its
+savepoint and does not touch its neighbours. Every commit waits for the disk, see ``sqlite_log``.
 """
 
 import asyncio
@@ -19,13 +19,16 @@ from switchbay.infra.db import bulk
 from switchbay.infra.db.compiled import render
 from switchbay.infra.db.door import Params, Row, Statement, Value, Work
 from switchbay.infra.db.errors import DatabaseUnavailable, UniqueViolation
-from switchbay.infra.db.turns import Turns
+from switchbay.infra.db.sqlite_log import Log
+from switchbay.infra.db.turns import OwnMarks, Turns
 
 T = TypeVar("T")
 _READERS = 2
 _MOST_JOBS_A_COMMIT = 100
 _STATEMENT_CACHE = 512
 _QUEUE_LIMIT = 20_000
+_CACHE_KIB = 8_192
+_READERS_CACHE_KIB = 2_048  # the system keeps the file's pages anyway
 _UNAVAILABLE = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -148,7 +151,7 @@ class _Job:
         self.callbacks: list[Callable[[], None]] = []
 
 
-def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
+def _connect(path: Path, busy_ms: int, cache_kib: int = _CACHE_KIB) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path,
         isolation_level=None,
@@ -160,11 +163,11 @@ def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
     for pragma in (
         f"busy_timeout={busy_ms}",
         "journal_mode=WAL",
-        "synchronous=FULL",
+        "synchronous=NORMAL",
         "wal_autocheckpoint=4000",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-8192",
+        f"cache_size=-{cache_kib}",
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -182,6 +185,7 @@ class SqliteDatabase:
         self._busy_ms = busy_ms
         try:
             self._connection = _connect(path, busy_ms)
+            self._log = Log(self._connection, path, OwnMarks() if turns is None else turns.marks)
         except sqlite3.Error as error:
             raise DatabaseUnavailable(str(error)) from error
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -204,7 +208,7 @@ class SqliteDatabase:
         try:
             connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
-                connection = _connect(self._path, self._busy_ms)
+                connection = _connect(self._path, self._busy_ms, _READERS_CACHE_KIB)
                 connection.execute("PRAGMA query_only=ON")
                 self._local.connection = connection
                 self._reader_connections.append(connection)
@@ -212,9 +216,11 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise _translate(error) from error
         try:
-            return _drive(work(SqliteTx(connection)))
+            found = _drive(work(SqliteTx(connection)))
         finally:
             connection.execute("ROLLBACK")
+        self._log.make_seen_durable()
+        return found
 
     async def write(self, work: Work[T]) -> T:
         """Have the writer thread run ``work``; return when its commit is on the disk."""
@@ -259,22 +265,29 @@ class SqliteDatabase:
         for connection in self._reader_connections:
             connection.close()
         self._connection.close()
+        self._log.close()
 
     def _write_until_closed(self) -> None:
         while True:
             first = self._jobs.get()
             if first is None:
                 return
+            number = 0
             has_turn = self._turns is None or self._turns.take(self._busy_ms / 1000)
             try:
                 jobs, is_last = self._join(first)
                 if has_turn:
+                    number = self._log.begin()
                     self._commit_together(jobs)
                 else:
                     _fail(jobs, DatabaseUnavailable("SQLITE_BUSY"))
             finally:
                 if has_turn and self._turns is not None:
                     self._turns.give()
+            try:
+                self._log.make_durable(number)  # the others write meanwhile
+            except DatabaseUnavailable as error:
+                _fail(jobs, error)
             _report(jobs)
             if is_last:
                 return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
+from switchbay.infra.tls import ReadsByRecord
 from switchbay.kit.errors import AppError, Kind
 
 
@@ -29,6 +30,7 @@ def make_context(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    context.sslobject_class = ReadsByRecord
     if ca_file is not None:
         try:
             context.load_verify_locations(cafile=ca_file)

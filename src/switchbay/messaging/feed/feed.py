@@ -25,6 +25,7 @@ from switchbay.messaging.feed.notices import (
     Notice,
     Page,
     Place,
+    SessionsOver,
     decode_page,
     encode_page,
     notices_of,
@@ -47,6 +48,7 @@ _log = structlog.get_logger("messaging.feed")
 Key: TypeAlias = tuple[str, str]
 Wants: TypeAlias = Callable[[str], bool]
 Items: TypeAlias = Callable[[Sequence[RoutingItem]], None]
+Over: TypeAlias = Callable[[SessionsOver], None]
 
 
 class Feed:
@@ -60,6 +62,7 @@ class Feed:
         self._number = 0
         self._followers: list[tuple[Announce, Wants]] = []
         self._item_listeners: list[Items] = []
+        self._over_listeners: list[Over] = []
         self._lost: list[Callable[[], None]] = []
         self._heads: dict[str, Head] = {}
         self._places: OrderedDict[Key, Place] = OrderedDict()
@@ -86,6 +89,10 @@ class Feed:
     def on_items(self, listener: Items) -> None:
         """Have ``listener`` told what routing makes known on any node."""
         self._item_listeners.append(listener)
+
+    def on_sessions_over(self, listener: Over) -> None:
+        """Have ``listener`` told which sessions end on any node."""
+        self._over_listeners.append(listener)
 
     async def start(self) -> None:
         """Begin to read what other nodes leave, from now on."""
@@ -129,6 +136,13 @@ class Feed:
             for item in items:
                 by_account.setdefault(item.account_id, []).append(item)
             await self._leave(tx, {one: Page(items=tuple(some)) for one, some in by_account.items()})
+
+    async def end_sessions(self, tx: Tx, account_id: str, session_ids: Sequence[str]) -> None:
+        """Have the listeners of all nodes told that sessions are over, once it is durable."""
+        over = SessionsOver(account_id, tuple(session_ids))
+        tx.on_commit(partial(self._tell_over, over))
+        if self._has_others:
+            await self._leave(tx, {account_id: Page(over=over)})
 
     async def _leave(self, tx: Tx, pages: dict[str, Page]) -> None:
         now = self._clock.now_ms()
@@ -253,6 +267,8 @@ class Feed:
                 self._places.pop((notice.account_id, notice.conversation_id), None)
         if page.items:
             self._tell_items(page.items)
+        if page.over is not None:
+            self._tell_over(page.over)
 
     async def _take_notices(self) -> None:
         while self._notices:
@@ -299,6 +315,10 @@ class Feed:
     def _tell_items(self, items: Sequence[RoutingItem]) -> None:
         for listener in self._item_listeners:
             listener(items)
+
+    def _tell_over(self, over: SessionsOver) -> None:
+        for listener in self._over_listeners:
+            listener(over)
 
     def _lose(self) -> None:
         """Whoever follows must begin anew."""

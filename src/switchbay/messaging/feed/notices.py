@@ -48,11 +48,19 @@ class Notice(Record, frozen=True):
     passing: tuple[Published, ...] = ()
 
 
+class SessionsOver(Record, frozen=True):
+    """Sessions of an account's users that have ended before their time."""
+
+    account_id: str
+    session_ids: tuple[str, ...]
+
+
 class Page(Record, frozen=True):
     """What one batch leaves for the other nodes about an account."""
 
     notices: tuple[Notice, ...] = ()
     items: tuple[RoutingItem, ...] = ()
+    over: SessionsOver | None = None
 
 
 _page: Final = msgspec.json.Decoder(Page)

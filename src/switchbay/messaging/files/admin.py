@@ -46,6 +46,14 @@ def router(files: Files, accounts: Accounts) -> APIRouter:
         address = await files.generate_upload_url(account, caller, body.conversation, body.file_size, body.file_type)
         return json_response(_address(address), 201)
 
+    @api.get("")
+    async def get_usage(request: Request, account: str) -> Response:
+        """Read how many bytes the files of the account have together, and may have; null: any number."""
+        principal = await accounts.authenticate(account, request.headers.get("authorization"))
+        require(principal, Role.ADMIN, Role.AGENT_MANAGER)
+        usage = await files.get_usage(account)
+        return json_response({"bytes": usage.used, "most_bytes": usage.most})
+
     @api.get("/{file}")
     async def get_file(account: str, file: str, principal: Annotated[Principal, Depends(admitted)]) -> Response:
         """Read what is known of an uploaded file, with addresses that give its bytes and its preview for a while."""

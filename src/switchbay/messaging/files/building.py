@@ -8,14 +8,16 @@ from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.secret import Secret
 from switchbay.messaging.files.domain import FileType
 from switchbay.messaging.files.scanning import Clamd, Command, Scanner
-from switchbay.messaging.files.service import Files
+from switchbay.messaging.files.service import Book, Files
 from switchbay.messaging.files.spool import Spool
 from switchbay.messaging.files.stores import ByteStore
 from switchbay.messaging.files.stores.disk import DiskStore
 from switchbay.messaging.files.transfer import Rules
 
 
-def build_files(db: Database, clock: Clock, randomness: Randomness, vault: Vault, settings: Settings) -> Files:
+def build_files(
+    db: Database, clock: Clock, randomness: Randomness, vault: Vault, accounts: Book, settings: Settings
+) -> Files:
     """Build the service. Raises ``file_store_malformed``, ``file_scanner_malformed``, ``file_types_malformed``."""
     folder = settings.file_dir or settings.data_dir / "files"
     rules = Rules(
@@ -25,11 +27,14 @@ def build_files(db: Database, clock: Clock, randomness: Randomness, vault: Vault
         download_seconds=settings.file_download_seconds,
         unsent_seconds=settings.file_unsent_seconds,
         needs_scan=settings.file_scan_required,
+        account_bytes=settings.file_account_bytes,
     )
     # The spool is on the same disk as the store, so that a file gets to its place by a change of its name.
     objects = _bucket_store(settings) if settings.file_s3_bucket else DiskStore(folder / "stored")
     spool = Spool(folder / "incoming")
-    return Files(db, clock, randomness, vault, objects, spool, scanner=_scanner(settings), rules=rules)
+    return Files(
+        db, clock, randomness, vault, objects, spool, scanner=_scanner(settings), rules=rules, accounts=accounts
+    )
 
 
 def _types(names: tuple[str, ...]) -> frozenset[FileType]:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from msgspec import structs
 
+from switchbay.accounts.public import Account
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
@@ -17,6 +19,7 @@ from switchbay.messaging.domain import AgentCaller, Audience, Caller, Command, C
 from switchbay.messaging.errors import (
     event_invalid,
     file_not_uploaded,
+    file_quota_exceeded,
     file_size_invalid,
     file_too_large,
     file_type_unsupported,
@@ -49,9 +52,26 @@ from switchbay.messaging.wire.ids import is_conversation_id
 _PURGE_SECONDS: Final = 60.0
 _GRACE_MS: Final = 600_000
 """How long after its address has ended an upload may still be under way."""
+_NO_QUOTA: Final = 2**62
 _PREVIEW: Final = "/preview"
 _NOT_SENDABLE: Final = "message.relativePath names no uploaded file that you may send here"
 _log = structlog.get_logger("files")
+
+
+class Book(Protocol):
+    """What this needs of the accounts room."""
+
+    async def get_account(self, account_id: str) -> Account:
+        """The account with its settings."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many bytes the files of an account have together, previews included, and may have; None: any number."""
+
+    used: int
+    most: int | None
 
 
 class Files:
@@ -71,7 +91,9 @@ class Files:
         *,
         scanner: Scanner | None = None,
         rules: Rules | None = None,
+        accounts: Book | None = None,
     ) -> None:
+        self._accounts = accounts
         self._db = db
         self._clock = clock
         self._randomness = randomness
@@ -79,7 +101,7 @@ class Files:
         self._objects = objects
         self._spool = spool
         self.rules = rules or Rules()
-        self.transfer = Transfer(db, clock, randomness, objects, spool, scanner, self.rules)
+        self.transfer = Transfer(db, clock, randomness, objects, spool, scanner, self.rules, self.quota_of)
         self._purging: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -105,6 +127,21 @@ class Files:
                 _log.warning("could not tidy files", reason=str(error))
             await asyncio.sleep(_PURGE_SECONDS)
 
+    # Room
+
+    async def quota_of(self, account_id: str) -> int:
+        """How many bytes the files of an account may have together: the server's limit, or the account's if lower."""
+        limits = [self.rules.account_bytes]
+        if self._accounts is not None:
+            limits.append((await self._accounts.get_account(account_id)).file_total_bytes)
+        return min((limit for limit in limits if limit), default=_NO_QUOTA)
+
+    async def get_usage(self, account_id: str) -> Usage:
+        """How much room the files of an account take."""
+        most = await self.quota_of(account_id)
+        used = await self._db.read(lambda tx: store.find_usage(tx, account_id))
+        return Usage(used, None if most == _NO_QUOTA else most)
+
     # Addresses
 
     async def generate_upload_url(
@@ -118,7 +155,8 @@ class Files:
         """An address that takes one PUT of at most ``file_size`` bytes (a number or its digits).
 
         The file becomes one of ``conversation_id`` at once if that is given, else when it is sent. Raises
-        ``file_size_invalid``, ``file_too_large``, ``file_type_unsupported``, ``conversation_unknown``.
+        ``file_size_invalid``, ``file_too_large``, ``file_type_unsupported``, ``file_quota_exceeded``,
+        ``conversation_unknown``.
         """
         size = read_size(file_size)
         if size is None or size < 1:
@@ -127,6 +165,7 @@ class Files:
             raise file_too_large(self.rules.most_bytes)
         if not is_type_allowed(file_type, self.rules.types):
             raise file_type_unsupported(sorted(self.rules.types))
+        most = await self.quota_of(account_id)
         now = self._clock.now_ms()
         file = StoredFile(
             account_id=account_id,
@@ -149,6 +188,9 @@ class Files:
         async def announce(tx: Tx) -> None:
             if conversation_id is not None:
                 await _check_conversation(tx, account_id, uploader, conversation_id)
+            # The bytes themselves are counted when they come; whoever asks in vain need not send them.
+            if await store.find_usage(tx, account_id) + size > most:
+                raise file_quota_exceeded(most)
             await store.insert_file(tx, file, ends + _GRACE_MS)
 
         await self._db.write(announce)

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.door import Value
 from switchbay.infra.db.lists import any_of, places
+from switchbay.messaging.errors import file_quota_exceeded
 from switchbay.messaging.files.domain import FileState, FileType, StoredFile
-from switchbay.messaging.tables import conversations, files
+from switchbay.messaging.tables import conversations, file_usage, files
 
 PURGED_AT_ONCE: Final = 100
 _table = files.c
@@ -83,8 +84,10 @@ def _move(before: FileState, after: FileState, **values: Any) -> sa.Update:  # n
     )
 
 
-_claim: Final = _move(FileState.AWAITED, FileState.STORING)
-_release: Final = _move(FileState.STORING, FileState.AWAITED)
+_claim: Final = _move(
+    FileState.AWAITED, FileState.STORING, size=sa.bindparam("bytes"), preview_size=sa.bindparam("preview")
+)
+_release: Final = _move(FileState.STORING, FileState.AWAITED, size=0, preview_size=0)
 _finish: Final = _move(
     FileState.STORING,
     FileState.STORED,
@@ -96,14 +99,70 @@ _finish: Final = _move(
 _refuse: Final = _move(FileState.AWAITED, FileState.DOOMED)
 
 
-async def claim_upload(tx: Tx, account_id: str, file_id: str, purge_at: int) -> bool:
-    """Be the one upload whose bytes go into the store, which takes until ``purge_at`` at most."""
-    return await tx.execute(_claim, {"account": account_id, "file": file_id, "purge": purge_at}) == 1
+_used: Final = sa.select(file_usage.c.bytes).where(file_usage.c.account_id == sa.bindparam("account"))
+_take: Final = (
+    sa.update(file_usage)
+    .where(
+        file_usage.c.account_id == sa.bindparam("account"),
+        file_usage.c.bytes + sa.bindparam("size", type_=sa.BigInteger) <= sa.bindparam("most", type_=sa.BigInteger),
+    )
+    .values(bytes=file_usage.c.bytes + sa.bindparam("size", type_=sa.BigInteger))
+)
+_give: Final = (
+    sa.update(file_usage)
+    .where(file_usage.c.account_id == sa.bindparam("account"))
+    .values(
+        bytes=sa.case(
+            (
+                file_usage.c.bytes > sa.bindparam("size", type_=sa.BigInteger),
+                file_usage.c.bytes - sa.bindparam("size", type_=sa.BigInteger),
+            ),
+            else_=0,
+        )
+    )
+)
 
 
-async def release_upload(tx: Tx, account_id: str, file_id: str, purge_at: int) -> None:
-    """Let another upload try: this one's bytes did not get into the store."""
-    await tx.execute(_release, {"account": account_id, "file": file_id, "purge": purge_at})
+async def find_usage(tx: Tx, account_id: str) -> int:
+    """How many bytes the files of an account have, previews included."""
+    row = await tx.fetch_one(_used, {"account": account_id})
+    return 0 if row is None else int(row["bytes"])
+
+
+async def _take_room(tx: Tx, account_id: str, size: int, most: int) -> bool:
+    params: dict[str, Value] = {"account": account_id, "size": size, "most": most}
+    if await tx.execute(_take, params) == 1:
+        return True
+    # No room, or the account's first file: whoever is first makes the row, and those who came at once use it too.
+    await tx.insert_many(file_usage, [{"account_id": account_id, "bytes": 0}], ignore_conflicts=True)
+    return await tx.execute(_take, params) == 1
+
+
+async def claim_upload(
+    tx: Tx, account_id: str, file_id: str, purge_at: int, *, size: int, preview_size: int, most: int
+) -> bool:
+    """Be the one upload whose bytes go into the store, which takes until ``purge_at`` at most.
+
+    The room for them is taken at once, out of the account's ``most`` bytes. Raises ``file_quota_exceeded``.
+    """
+    params: dict[str, Value] = {
+        "account": account_id,
+        "file": file_id,
+        "purge": purge_at,
+        "bytes": size,
+        "preview": preview_size,
+    }
+    if await tx.execute(_claim, params) != 1:
+        return False
+    if not await _take_room(tx, account_id, size + preview_size, most):
+        raise file_quota_exceeded(most)
+    return True
+
+
+async def release_upload(tx: Tx, account_id: str, file_id: str, purge_at: int, room: int) -> None:
+    """Let another upload try: this one's bytes did not get into the store, and need no room."""
+    if await tx.execute(_release, {"account": account_id, "file": file_id, "purge": purge_at}) == 1:
+        await tx.execute(_give, {"account": account_id, "size": room})
 
 
 async def finish_upload(
@@ -185,6 +244,25 @@ async def delete_files_of(tx: Tx, account_id: str, conversation_ids: Collection[
     return await tx.execute(statement, params)
 
 
+_delete_unsent: Final = (
+    sa.update(files)
+    .where(
+        _table.account_id == sa.bindparam("account"),
+        _table.uploader_id == sa.bindparam("uploader"),
+        _table.is_by_consumer,
+        _table.conversation_id.is_(None),
+        _table.purge_at.is_not(None),  # every one that was not sent has a time, and so an index
+        _table.state != FileState.DOOMED.value,
+    )
+    .values(state=FileState.DOOMED.value, purge_at=sa.bindparam("now"))
+)
+
+
+async def delete_unsent_files_of(tx: Tx, account_id: str, consumer_id: str, now: int) -> int:
+    """Doom the files that a consumer has announced or uploaded and not sent; returns how many."""
+    return await tx.execute(_delete_unsent, {"account": account_id, "uploader": consumer_id, "now": now})
+
+
 _due: Final = (
     sa.select(files).where(_table.purge_at <= sa.bindparam("now")).order_by(_table.purge_at).limit(sa.bindparam("most"))
 )
@@ -219,8 +297,16 @@ async def doom_due_files(tx: Tx, now: int) -> tuple[int, list[StoredFile]]:
 
 
 async def forget_files(tx: Tx, removed: Collection[StoredFile], failed: Collection[StoredFile], later: int) -> None:
-    """Delete the rows of files whose bytes are gone; those whose bytes could not be removed come again ``later``."""
+    """Delete the rows of files whose bytes are gone; those whose bytes could not be removed come again ``later``.
+
+    The room of what is gone is free again.
+    """
+    rooms: dict[str, int] = {}
     for file in removed:
-        await tx.execute(_delete, {"account": file.account_id, "file": file.file_id})
+        if await tx.execute(_delete, {"account": file.account_id, "file": file.file_id}) == 1:
+            rooms[file.account_id] = rooms.get(file.account_id, 0) + file.size + file.preview_size
+    for account_id, size in sorted(rooms.items()):
+        if size:
+            await tx.execute(_give, {"account": account_id, "size": size})
     for file in failed:
         await tx.execute(_postpone, {"account": file.account_id, "file": file.file_id, "later": later})

@@ -5,13 +5,13 @@ broken uploads keep nobody else from uploading. The claim ends with the file sto
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
-from switchbay.infra.db import Database
+from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.kit.errors import AppError, Kind
 from switchbay.messaging.errors import (
@@ -37,11 +37,16 @@ _PREVIEWS_AT_ONCE: Final = 2
 _STORING_MS: Final = 600_000
 _TRY_AGAIN_MS: Final = 600_000
 _log = structlog.get_logger("files")
+QuotaOf: TypeAlias = Callable[[str], Awaitable[int]]
+"""How many bytes the files of an account may have together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings of files. Durations in seconds, sizes in bytes; ``types`` are those that are exchanged."""
+    """The settings of files. Durations in seconds, sizes in bytes; ``types`` are those that are exchanged.
+
+    ``account_bytes`` is what all files of an account may have together, 0 for any number.
+    """
 
     most_bytes: int = 3_145_728
     types: frozenset[FileType] = frozenset(FileType)
@@ -49,6 +54,7 @@ class Rules:
     download_seconds: int = 60
     unsent_seconds: int = 604_800
     needs_scan: bool = True
+    account_bytes: int = 0
 
 
 class Transfer:
@@ -63,7 +69,9 @@ class Transfer:
         spool: Spool,
         scanner: Scanner | None,
         rules: Rules,
+        quota_of: QuotaOf,
     ) -> None:
+        self._quota_of = quota_of
         self._db = db
         self._clock = clock
         self._randomness = randomness
@@ -78,7 +86,8 @@ class Transfer:
         """Take the bytes of an announced file; return their SHA-256 in hex once they are durable.
 
         Raises ``file_address_invalid``, ``file_already_uploaded``, ``file_empty``, ``file_too_large``,
-        ``file_type_unsupported``, ``file_infected``, ``file_scan_unavailable``, ``file_store_unavailable``.
+        ``file_type_unsupported``, ``file_quota_exceeded``, ``file_infected``, ``file_scan_unavailable``,
+        ``file_store_unavailable``.
         """
         file = await self._db.read(lambda tx: store.find_file(tx, account_id, file_id))
         if file is None:
@@ -132,14 +141,23 @@ class Transfer:
 
     async def _store(self, file: StoredFile, received: Received, file_type: FileType, preview: bytes | None) -> None:
         account_id, file_id, now = file.account_id, file.file_id, self._clock.now_ms()
-        if not await self._db.write(lambda tx: store.claim_upload(tx, account_id, file_id, now + _STORING_MS)):
+        preview_size = 0 if preview is None else len(preview)
+        most = await self._quota_of(account_id)
+
+        async def claim(tx: Tx) -> bool:
+            return await store.claim_upload(
+                tx, account_id, file_id, now + _STORING_MS, size=received.size, preview_size=preview_size, most=most
+            )
+
+        if not await self._db.write(claim):
             raise file_already_uploaded()
         try:
             await self._objects.keep(object_name(account_id, file_id), received.path)
             if preview is not None:
                 await self._objects.keep_bytes(preview_name(account_id, file_id), preview)
         except (StoreUnavailable, FileMissing) as error:
-            await self._db.write(lambda tx: store.release_upload(tx, account_id, file_id, now + _TRY_AGAIN_MS))
+            room, again_at = received.size + preview_size, now + _TRY_AGAIN_MS
+            await self._db.write(lambda tx: store.release_upload(tx, account_id, file_id, again_at, room))
             raise _unavailable(file, error) from error
         is_stored = await self._db.write(
             lambda tx: store.finish_upload(
@@ -149,7 +167,7 @@ class Transfer:
                 file_type=file_type,
                 size=received.size,
                 sha256=received.sha256,
-                preview_size=0 if preview is None else len(preview),
+                preview_size=preview_size,
                 purge_at=now + self._rules.unsent_seconds * 1_000,
             )
         )

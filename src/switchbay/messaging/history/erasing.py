@@ -19,7 +19,7 @@ from switchbay.kit.jsonvalue import JsonValue
 from switchbay.messaging import store
 from switchbay.messaging.commit import Outcome
 from switchbay.messaging.domain import CloseConversation, Command, SystemCaller
-from switchbay.messaging.files.store import delete_files_of
+from switchbay.messaging.files.store import delete_files_of, delete_unsent_files_of
 from switchbay.messaging.history.domain.erasures import Erasure, Phase
 from switchbay.messaging.history.domain.tombstones import erased_notification
 from switchbay.messaging.history.store import erasing, erasures
@@ -75,7 +75,7 @@ class Erasing:
     # Requests
 
     async def request(self, account_id: str, consumer_id: str, actor: Actor) -> Erasure:
-        """Ask for everything to be erased that is kept of a consumer; their profile is gone at once.
+        """Ask for everything to be erased that is kept of a consumer; profile and unsent files are gone at once.
 
         While an erasure of the same consumer is under way it is that which is answered. It need not be known whether
         there is such a consumer. Raises ``consumer_id_invalid``.
@@ -104,6 +104,7 @@ class Erasing:
             erasure = made if since is None else replace(made, since=min(since, now))
             await erasures.insert(tx, erasure)
             await erasures.forget_profile(tx, account_id, consumer_id)
+            await delete_unsent_files_of(tx, account_id, consumer_id, now)
             await self._record(tx, "consumer.erase", erasure, actor, {"pseudonym": erasure.pseudonym})
             return erasure
 

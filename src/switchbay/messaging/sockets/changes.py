@@ -119,11 +119,15 @@ class Changes:
         self._metadata = metadata
 
     async def read(self, body: UpdateBody) -> tuple[Step, ...]:
-        """The steps. Raises ``invalid_body``, ``parameter_missing``, ``field_unsupported`` and ``agent_unknown``."""
+        """The steps; who leaves does so first, because clients name the next agent before or after the one who leaves.
+
+        Raises ``invalid_body``, ``parameter_missing``, ``field_unsupported`` and ``agent_unknown``.
+        """
         fields = body.conversation_field if isinstance(body.conversation_field, list) else [body.conversation_field]
         if not 1 <= len(fields) <= _MOST_CHANGES:
             raise AppError(Kind.INVALID, "invalid_body", f"conversationField holds 1 to {_MOST_CHANGES} changes.")
-        return tuple([await self._step(field) for field in fields])
+        steps = [await self._step(field) for field in fields]
+        return tuple(sorted(steps, key=lambda step: not isinstance(step, RemoveParticipant)))
 
     async def _step(self, field: Mapping[str, Any]) -> Step:
         match field.get("field"):

@@ -7,7 +7,6 @@ user logs out, is disabled, or lets the session expire.
 import asyncio
 from collections.abc import Awaitable, Collection, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -39,6 +38,9 @@ from switchbay.messaging.sockets.subscriptions import Subscription
 
 PATH: Final = "/ws_api/account/{account}/messaging/brand/{bearer}"
 SESSION_OVER: Final = 4401
+_WITHOUT_STATES: Final = frozenset({"1", "1.0", "2", "2.0"})
+"""The versions before 2.1, which do not know of participants that are only suggested. Without a version it is the
+newest."""
 _SETTLE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 15.0
 _SESSIONS_AT_ONCE: Final = 500
@@ -89,6 +91,7 @@ class AgentDoor:
         most_of_user: int = 50,
     ) -> None:
         self._accounts = accounts
+        self._feed = messaging.feed
         self._routing = routing
         self._randomness = randomness
         self._limits = limits
@@ -100,6 +103,7 @@ class AgentDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         messaging.feed.follow(self.hub.happened, self.hub.has_sockets, self.hub.end_all)
         routing.listen(self.hub.routed)
+        messaging.feed.on_sessions_over(lambda over: self._close(over.account_id, over.session_ids))
         accounts.on_session_end(self._sessions_ended)
 
     def route(self) -> SocketRoute:
@@ -107,7 +111,7 @@ class AgentDoor:
         return SocketRoute(PATH, self.open, self._limits)
 
     async def start(self) -> None:
-        """Begin to look after sessions that end elsewhere or expire."""
+        """Begin to look after sessions that expire."""
         self._looking = asyncio.create_task(self._look_until_stopped(), name="agent-sockets")
 
     async def stop(self) -> None:
@@ -137,7 +141,8 @@ class AgentDoor:
                 {"most": self._most_of_user},
             )
         await self._names.learn(account_id, (principal.user_pid,))
-        return AgentConnection(self, principal, self._randomness.uuid())
+        has_states = upgrade.query.get("v") not in _WITHOUT_STATES
+        return AgentConnection(self, principal, self._randomness.uuid(), has_states=has_states)
 
     def requests_of(self, principal: Principal, socket: AgentSocket) -> Requests:
         """The requests of an agent on one socket."""
@@ -168,16 +173,16 @@ class AgentDoor:
     # Sessions
 
     async def _sessions_ended(self, tx: Tx, account_id: str, ended: Sequence[EndedSession], _reason: EndReason) -> None:
-        tx.on_commit(partial(self._close, account_id, {one.session_id for one in ended}))
+        await self._feed.end_sessions(tx, account_id, [one.session_id for one in ended])
 
     def _close(self, account_id: str, over: Collection[str]) -> None:
-        """End the sockets of these sessions."""
+        over = frozenset(over)
         for socket in self.hub.sockets_of(account_id):
             if socket.session_id in over:
                 socket.end(SESSION_OVER, "the session is over")
 
     async def look_once(self) -> None:
-        """End the sockets whose sessions have ended on another node, or expired."""
+        """End the sockets whose sessions have expired, or have ended in a way that this node was not told of."""
         for account_id in self.hub.accounts():
             held = sorted({socket.session_id for socket in self.hub.sockets_of(account_id)})
             for start in range(0, len(held), _SESSIONS_AT_ONCE):
@@ -196,7 +201,7 @@ class AgentDoor:
 class AgentConnection(Line):
     """One socket of an agent."""
 
-    def __init__(self, door: AgentDoor, principal: Principal, socket_id: str) -> None:
+    def __init__(self, door: AgentDoor, principal: Principal, socket_id: str, *, has_states: bool) -> None:
         super().__init__()
         self._door = door
         self.account_id = principal.account_id
@@ -204,6 +209,7 @@ class AgentConnection(Line):
         self.session_id = principal.session_id
         self.socket_id = socket_id
         self.is_new_style = False
+        self.has_states = has_states
         self.subscriptions: dict[str, Subscription] = {}
         self.task_subscriptions: dict[str, set[str]] = {}
         self.state_subscriptions: dict[str, str] = {}

@@ -4,6 +4,8 @@ A request is known by the last component of its type, so that old and new names 
 whatever JSON value it is. An error is an answer whose code is above 399 and whose body is a sentence.
 """
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -40,6 +42,15 @@ class Frame(msgspec.Struct, rename="camel"):
     def is_new_style(self) -> bool:
         """Whether it has a new name with a room before it, as ``ms.PublishEvent``; ``.ams.ms.PublishEvent`` has not."""
         return "." in self.type and not self.type.startswith(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer to a request, and what is told after it."""
+
+    type: str
+    body: object
+    then: Callable[[], Awaitable[None]] | None = None
 
 
 _frame: Final = msgspec.json.Decoder(Frame)

@@ -47,6 +47,8 @@ class AgentSocket(Protocol):
     user_pid: str
     session_id: str
     is_new_style: bool
+    has_states: bool
+    """Whether its version of the protocol has states of participants, and with them suggested ones."""
     subscriptions: dict[str, Subscription]
     task_subscriptions: dict[str, set[str]]
     state_subscriptions: dict[str, str]
@@ -257,12 +259,17 @@ def tell_change(socket: AgentSocket, subscription: Subscription, change: Change)
     if subscription.arriving is not None:
         subscription.arriving[conversation_id] = change
         return
+    type_: ChangeType
     if subscription.wanted.matches(change.conversation):
         subscription.known.add(conversation_id)
-        socket.tell(*change.parts(subscription.raw_id, is_new=socket.is_new_style, type_="UPSERT"))
+        type_ = "UPSERT"
     elif conversation_id in subscription.known:
         subscription.known.discard(conversation_id)
-        socket.tell(*change.parts(subscription.raw_id, is_new=socket.is_new_style, type_="DELETE"))
+        type_ = "DELETE"
+    else:
+        return
+    style = {"is_new": socket.is_new_style, "has_states": socket.has_states}
+    socket.tell(*change.parts(subscription.raw_id, **style, type_=type_))
 
 
 def _people_of(happening: Happening) -> set[str]:

@@ -58,16 +58,20 @@ class Line(ABC):
 
     def tell(self, *parts: bytes) -> None:
         """Send a notification, given in parts; while a request is under way, after its answer."""
-        self._tell(parts, None)
+        if self._is_busy:
+            self._hold(parts, None)
+        elif self.socket is not None:
+            self.socket.send(*parts)
 
     def tell_event(self, *parts: bytes, place: Place) -> None:
         """Send the notification of an event, given in parts. ``place`` is where it stands, for ``forget_held``."""
-        self._tell(parts, place)
-
-    def _tell(self, parts: Sequence[bytes], place: Place | None) -> None:
-        if not self._is_held(place):
+        if self._is_held(place):
+            self._hold(parts, place)
+        else:
             self.send(*parts)
-        elif len(self._held) < _MOST_HELD:
+
+    def _hold(self, parts: Sequence[bytes], place: Place | None) -> None:
+        if len(self._held) < _MOST_HELD:
             self._held.append((parts, place))
         else:
             self.end(TOO_MUCH, "too much happened at once")

@@ -27,6 +27,9 @@ async def list_wanted(messaging: Messaging, account_id: str, wanted: Wanted, mos
         for participant_id in sorted(people):
             some = await messaging.list_conversations_of(account_id, participant_id, is_open=is_open, most=most)
             by_id |= {one.conversation_id: one for one in some}
+        if wanted.surveys and wanted.agents is None:
+            some = await messaging.list_open_conversations(account_id, most=_MOST_SEARCHED)
+            by_id |= {one.conversation_id: one for one in some}
         found = sorted(by_id.values(), key=lambda one: one.started_at, reverse=True)
     return [one for one in found if wanted.matches(one)][:most]
 

@@ -44,9 +44,16 @@ class Renderer:
 
     # Conversations
 
-    def conversation(self, conversation: Conversation, last: Published | None, *, is_new: bool) -> bytes:
-        """The ``result`` of a change, with the content event that caused it, if one did."""
+    def conversation(
+        self, conversation: Conversation, last: Published | None, *, is_new: bool, has_states: bool = True
+    ) -> bytes:
+        """The ``result`` of a change, with the content event that caused it, if one did.
+
+        Without ``has_states`` participants have no state, and those that are only suggested are left out.
+        """
         result = _decode(_encode(conversation_result(conversation, for_agents=True)))
+        if not has_states:
+            _leave_states_out(result["conversationDetails"])
         result["lastUpdateTime"] = conversation.updated_at
         if last is not None:
             result["lastContentEventNotification"] = self._event(conversation, _Shown.of(last), is_new=is_new)
@@ -159,6 +166,12 @@ class Renderer:
         return _encode({"kind": "notification", "type": name, "body": body})
 
 
+def _leave_states_out(details: dict[str, Any]) -> None:
+    for dialog in details["dialogs"]:
+        there = [one for one in dialog["participantsDetails"] if one.pop("state") == "ACTIVE"]
+        dialog["participantsDetails"] = there
+
+
 class Change:
     """A conversation's change, rendered once for each style and kind, whatever the number of its subscribers."""
 
@@ -166,18 +179,20 @@ class Change:
         self._renderer = renderer
         self._last = last
         self.conversation = conversation
-        self._rendered: dict[tuple[bool, str], tuple[bytes, bytes]] = {}
+        self._rendered: dict[tuple[bool, bool, str], tuple[bytes, bytes]] = {}
 
-    def parts(self, subscription_id: bytes, *, is_new: bool, type_: str) -> tuple[bytes, bytes, bytes]:
+    def parts(
+        self, subscription_id: bytes, *, is_new: bool, has_states: bool, type_: str
+    ) -> tuple[bytes, bytes, bytes]:
         """The notification for one subscription, in parts."""
-        known = self._rendered.get((is_new, type_))
+        known = self._rendered.get((is_new, has_states, type_))
         if known is None:
-            result = self._renderer.conversation(self.conversation, self._last, is_new=is_new)
+            result = self._renderer.conversation(self.conversation, self._last, is_new=is_new, has_states=has_states)
             known = (
                 _head(is_new=is_new),
                 b'","changes":[{"type":"' + type_.encode() + b'","result":' + result + b"}]}}",
             )
-            self._rendered[is_new, type_] = known
+            self._rendered[is_new, has_states, type_] = known
         return known[0], subscription_id, known[1]
 
 

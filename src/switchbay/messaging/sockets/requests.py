@@ -24,19 +24,19 @@ from switchbay.messaging.domain import (
     Step,
 )
 from switchbay.messaging.errors import refusal
-from switchbay.messaging.files.addresses import FileAddress
 from switchbay.messaging.files.service import Files
 from switchbay.messaging.routing.domain import AgentStateChanged
 from switchbay.messaging.routing.service import Routing
 from switchbay.messaging.service import Messaging
 from switchbay.messaging.sockets import frames, profiles
 from switchbay.messaging.sockets.changes import Changes, UpdateBody
-from switchbay.messaging.sockets.frames import CLOCK, STRING, Frame
+from switchbay.messaging.sockets.files import FileRequests
+from switchbay.messaging.sockets.frames import CLOCK, STRING, Done, Frame
 from switchbay.messaging.sockets.hub import AgentSocket, Hub, tell_change
 from switchbay.messaging.sockets.names import Names
 from switchbay.messaging.sockets.reading import find_by_dialog, list_wanted
 from switchbay.messaging.sockets.rendering import agents_of, many
-from switchbay.messaging.sockets.subscriptions import MOST_SUBSCRIPTIONS, Subscription, Wanted
+from switchbay.messaging.sockets.subscriptions import MOST_SUBSCRIPTIONS, Subscription, Wanted, awaits_conductor
 from switchbay.messaging.wire.events import AGENT_STATUSES, parse_event
 
 _MOST_CONVERSATIONS: Final = 1_000
@@ -68,15 +68,6 @@ class Means:
     hub: Hub
     clock: Clock
     new_id: Callable[[], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The answer to a request, and what is told after it."""
-
-    type: str
-    body: object
-    then: Callable[[], Awaitable[None]] | None = None
 
 
 class _State(msgspec.Struct, rename="camel"):
@@ -120,16 +111,6 @@ class _PublishBody(msgspec.Struct, rename="camel"):
     message_audience: Audience = Audience.ALL
 
 
-class _UploadBody(msgspec.Struct, rename="camel"):
-    file_size: int | str
-    file_type: str
-    conversation_id: str | None = None
-
-
-class _DownloadBody(msgspec.Struct, rename="camel"):
-    relative_path: str
-
-
 class _QueryBody(msgspec.Struct, rename="camel"):
     dialog_id: str
     conversation_id: str = ""
@@ -145,8 +126,6 @@ _unsubscribe: Final = msgspec.json.Decoder(_Unsubscribe)
 _update: Final = msgspec.json.Decoder(UpdateBody)
 _open: Final = msgspec.json.Decoder(_OpenBody)
 _publish: Final = msgspec.json.Decoder(_PublishBody)
-_upload: Final = msgspec.json.Decoder(_UploadBody)
-_download: Final = msgspec.json.Decoder(_DownloadBody)
 _query: Final = msgspec.json.Decoder(_QueryBody)
 _consumer: Final = msgspec.json.Decoder(str | int)
 _encode: Final = msgspec.json.Encoder().encode
@@ -161,6 +140,7 @@ class Requests:
         self._pid = principal.user_pid
         self._caller = AgentCaller(principal.user_pid, may_manage=may_manage)
         self._socket = socket
+        files = FileRequests(means.files, principal.account_id, self._caller)
         self._known: Mapping[str, Callable[[Frame], Awaitable[Done]]] = {
             "GetClock": self._get_clock,
             "KeepAlive": self._keep_alive,
@@ -178,8 +158,9 @@ class Requests:
             "QueryMessages": self._query_messages,
             "SubscribeMessagingEvents": self._subscribe_events,
             "GetUserProfile": self._get_profile,
-            "GenerateURLForUploadFile": self._upload,
-            "GenerateURLForDownloadFile": self._download,
+            "GenerateURLForUploadFile": files.upload,
+            "GenerateURLForDownloadFile": files.download,
+            "GenerateDownloadToken": files.token,
         }
 
     async def do(self, frame: Frame) -> Done:
@@ -198,20 +179,6 @@ class Requests:
 
     async def _keep_alive(self, _frame: Frame) -> Done:
         return Done(STRING, "OK")
-
-    # Files
-
-    async def _upload(self, frame: Frame) -> Done:
-        body = frames.read_body(frame, _upload)
-        address = await self._means.files.generate_upload_url(
-            self._account_id, self._caller, body.conversation_id, body.file_size, body.file_type
-        )
-        return _opened(address)
-
-    async def _download(self, frame: Frame) -> Done:
-        body = frames.read_body(frame, _download)
-        address = await self._means.files.generate_download_url(self._account_id, self._caller, body.relative_path)
-        return _opened(address)
 
     # Routing
 
@@ -284,6 +251,7 @@ class Requests:
         if given.agent_ids is not None:
             found = [await self._means.names.find_pid(self._account_id, str(one)) for one in given.agent_ids]
             agents = frozenset(pid for pid in found if pid is not None)
+        account = await self._means.accounts.get_account(self._account_id)
         wanted = Wanted(
             states=None if given.conv_state is None else frozenset(given.conv_state),
             stages=None if given.stage is None else frozenset(given.stage),
@@ -291,6 +259,8 @@ class Requests:
             seen_by=None if self._caller.may_manage else self._pid,
             consumer_id=given.consumer_id,
             since=given.min_last_updated_time,
+            offers=self._socket.has_states,
+            surveys=bool(account.survey_app),
         )
         subscription = Subscription(self._new_subscription(), wanted)
         self._socket.subscriptions[subscription.id] = subscription
@@ -316,7 +286,10 @@ class Requests:
             for one in some:
                 means.hub.note_dialogs(one)
             subscription.known.update(one.conversation_id for one in some)
-            results = [means.hub.renderer.conversation(one, None, is_new=is_new) for one in some]
+            results = [
+                means.hub.renderer.conversation(one, None, is_new=is_new, has_states=self._socket.has_states)
+                for one in some
+            ]
             self._socket.send(many(subscription.id, results, is_new=is_new))
         for change in newer.values():
             tell_change(self._socket, subscription, change)
@@ -429,15 +402,19 @@ class Requests:
         return found
 
     async def _readable(self, body: _QueryBody) -> Conversation:
-        """The conversation of a dialog, if this agent may read it: managers all, others those they have a part in."""
+        """The conversation of a dialog, if this agent may read it: managers all, others those they have a part in.
+
+        Others may also read a survey that waits for one of them to conduct it.
+        """
         found = await self._with_conversation(
             body.dialog_id,
             body.conversation_id,
             lambda conversation_id: self._means.messaging.get_conversation(self._account_id, conversation_id),
         )
-        if found.find_dialog(body.dialog_id) is None:
+        dialog = found.find_dialog(body.dialog_id)
+        if dialog is None:
             raise refusal(Reason.DIALOG_UNKNOWN)
-        if not self._caller.may_manage and self._pid not in agents_of(found):
+        if not (self._caller.may_manage or self._pid in agents_of(found) or awaits_conductor(dialog)):
             raise refusal(Reason.PARTICIPANT_MISSING)
         return found
 
@@ -467,10 +444,6 @@ class Requests:
 
 
 _OLD_SUBSCRIBED: Final = ".ams.aam.SubscribeExConversations$Response"
-
-
-def _opened(address: FileAddress) -> Done:
-    return Done("ms.GenerateURLResponse", {"relativePath": address.relative_path, "queryParams": address.query})
 
 
 def _done_by(steps: tuple[Step, ...]) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from switchbay.messaging.domain import Conversation, OpenOrClose
+from switchbay.messaging.domain import Conversation, Dialog, DialogKind, OpenOrClose, Role
 from switchbay.messaging.sockets.rendering import Change
 
 MOST_SUBSCRIPTIONS: Final = 100
@@ -13,8 +13,9 @@ MOST_SUBSCRIPTIONS: Final = 100
 class Wanted:
     """Which conversations. None restricts nothing; ``agents`` and ``seen_by`` are PIds.
 
-    ``agents``: one of them takes part, or is offered the conversation. ``seen_by``: this agent does too, for users who
-    may see their own conversations only. ``since``: changed at this time or later, epoch milliseconds.
+    ``agents``: one of them takes part, or, with ``offers``, is offered the conversation. ``seen_by``: this agent does
+    too, for users who may see their own conversations only; with ``surveys``, those too whose survey waits for somebody
+    to conduct it. ``since``: changed at this time or later, epoch milliseconds.
     """
 
     states: frozenset[OpenOrClose] | None = None
@@ -23,6 +24,8 @@ class Wanted:
     seen_by: str | None = None
     consumer_id: str | None = None
     since: int = 0
+    offers: bool = True
+    surveys: bool = False
 
     def matches(self, conversation: Conversation) -> bool:
         """Whether the conversation, as it stands, is one of them."""
@@ -36,10 +39,24 @@ class Wanted:
             return False
         if self.agents is None and self.seen_by is None:
             return True
-        there = {one.id for dialog in conversation.dialogs for one in dialog.participants}
-        if self.seen_by is not None and self.seen_by not in there:
+        there = {
+            one.id for dialog in conversation.dialogs for one in dialog.participants if one.is_active or self.offers
+        }
+        if self.seen_by is not None and self.seen_by not in there and not self._is_shown(conversation):
             return False
         return self.agents is None or not self.agents.isdisjoint(there)
+
+    def _is_shown(self, conversation: Conversation) -> bool:
+        return self.surveys and any(awaits_conductor(dialog) for dialog in conversation.dialogs)
+
+
+def awaits_conductor(dialog: Dialog) -> bool:
+    """Whether a dialog is a survey that nobody conducts yet: any agent may, so every agent may see it."""
+    return (
+        dialog.kind is DialogKind.POST_SURVEY
+        and dialog.state == "OPEN"
+        and all(one.role is Role.CONSUMER for one in dialog.participants)
+    )
 
 
 @dataclass(slots=True)

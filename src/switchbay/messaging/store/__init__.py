@@ -8,6 +8,7 @@ from switchbay.messaging.store.consumers import (
     consumer_from,
     find_consumer,
     insert_consumers,
+    list_consumers,
     lock_consumers,
     update_consumers,
 )
@@ -42,7 +43,7 @@ from switchbay.messaging.store.idempotency import (
 from switchbay.messaging.store.keys import Key
 from switchbay.messaging.store.moves import insert_moves, list_moves, move_rows
 from switchbay.messaging.store.participants import find_talking, follow_participants, list_conversation_ids_of
-from switchbay.messaging.store.queue import follow_queue, waits_no_more_so
+from switchbay.messaging.store.queue import follow_queue, list_waiting_since, waits_no_more_so
 
 __all__ = [
     "PAGES_AT_ONCE",
@@ -66,6 +67,7 @@ __all__ = [
     "insert_moves",
     "insert_outcomes",
     "insert_pages",
+    "list_consumers",
     "list_conversation_ids_of",
     "list_conversations",
     "list_conversations_of",
@@ -75,6 +77,7 @@ __all__ = [
     "list_open_of",
     "list_page_nodes",
     "list_pages",
+    "list_waiting_since",
     "lock_consumers",
     "lock_conversations",
     "move_rows",

@@ -63,6 +63,22 @@ async def find_consumer(tx: Tx, account_id: str, consumer_id: str) -> Consumer |
     return None if row is None else consumer_from(row)
 
 
+@lru_cache(maxsize=16)
+def _consumers_of(size: int) -> sa.Select[Any]:
+    table = consumers.c
+    return sa.select(consumers).where(
+        table.account_id == sa.bindparam("account_id"), table.consumer_id.in_(any_of("i", size))
+    )
+
+
+async def list_consumers(tx: Tx, account_id: str, consumer_ids: Collection[str]) -> list[Consumer]:
+    """Read what is known about these consumers, a few hundred at most, in no order."""
+    if not consumer_ids:
+        return []
+    size, params = places("i", consumer_ids)
+    return [consumer_from(row) for row in await tx.fetch(_consumers_of(size), {"account_id": account_id, **params})]
+
+
 async def insert_consumers(tx: Tx, found: Sequence[Consumer]) -> None:
     """Store consumers that were not known; ``UniqueViolation`` when another batch was faster."""
     await tx.insert_many(consumers, [_consumer_row(one) | {"created_at": one.created_at} for one in found])

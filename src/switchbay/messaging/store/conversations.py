@@ -71,9 +71,15 @@ async def insert_conversations(tx: Tx, found: Sequence[Conversation]) -> None:
     await tx.insert_many(conversations, [_fixed(one) | _changing(one) for one in found])
 
 
-async def update_conversations(tx: Tx, found: Sequence[Conversation]) -> None:
-    """Store what may change of conversations."""
-    await tx.update_many(conversations, [_changing(one) for one in found], keys=("account_id", "conversation_id"))
+async def update_conversations(tx: Tx, changed: Sequence[tuple[Conversation, Conversation]]) -> None:
+    """Store what has changed of conversations, each given as it was and as it is.
+
+    Most have only got a message. Then no column is set that an index has: SQLite would write the indexes anew, too.
+    """
+    keys = ("account_id", "conversation_id")
+    await tx.update_many(conversations, [_spoken(now) for was, now in changed if _has_only_spoken(was, now)], keys=keys)
+    rest = [_changing(now) for was, now in changed if not _has_only_spoken(was, now)]
+    await tx.update_many(conversations, rest, keys=keys)
 
 
 def _fixed(one: Conversation) -> dict[str, Value]:
@@ -85,22 +91,44 @@ def _fixed(one: Conversation) -> dict[str, Value]:
     }
 
 
-def _changing(one: Conversation) -> dict[str, Value]:
+def _has_only_spoken(was: Conversation, now: Conversation) -> bool:
+    """Whether nothing has changed but what ``_spoken`` has."""
+    return (
+        was.state == now.state
+        and was.stage == now.stage
+        and was.revision == now.revision
+        and was.updated_at == now.updated_at
+        and was.ttr_seconds == now.ttr_seconds
+        and was.ttr_type == now.ttr_type
+        and was.skill_id == now.skill_id
+        and was.ended_at == now.ended_at
+        and was.close_reason == now.close_reason
+    )
+
+
+def _spoken(one: Conversation) -> dict[str, Value]:
+    """What a message changes."""
     return {
         "account_id": one.account_id,
         "conversation_id": one.conversation_id,
+        "effective_ttr": one.effective_ttr,
+        "dialogs": _encode(one.dialogs).decode(),
+        "facts": None if one.facts is NO_FACTS or one.facts == NO_FACTS else _encode(one.facts).decode(),
+    }
+
+
+def _changing(one: Conversation) -> dict[str, Value]:
+    return {
+        **_spoken(one),
         "state": one.state,
         "stage": one.stage,
         "ttr_type": one.ttr_type,
         "ttr_seconds": one.ttr_seconds,
         "skill_id": one.skill_id,
-        "effective_ttr": one.effective_ttr,
-        "dialogs": _encode(one.dialogs).decode(),
         "updated_at": one.updated_at,
         "revision": one.revision,
         "ended_at": one.ended_at,
         "close_reason": one.close_reason,
-        "facts": None if one.facts == NO_FACTS else _encode(one.facts).decode(),
     }
 
 

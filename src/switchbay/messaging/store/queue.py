@@ -1,12 +1,14 @@
 """Rows of the conversations that wait for an agent, kept in step with the conversations."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 import sqlalchemy as sa
 
 from switchbay.infra.db import Tx
 from switchbay.infra.db.door import Value
+from switchbay.infra.db.lists import any_of, places
 from switchbay.messaging.domain import Conversation
 from switchbay.messaging.domain.decision import MILLISECONDS
 from switchbay.messaging.tables import queue
@@ -24,6 +26,22 @@ _update: Final = (
         rings_at=sa.case((sa.bindparam("rings_on", type_=sa.Boolean), queue.c.rings_at), else_=None),
     )
 )
+
+
+@lru_cache(maxsize=16)
+def _waiting_of(size: int) -> sa.Select[tuple[str, int]]:
+    return sa.select(queue.c.conversation_id, queue.c.since).where(
+        queue.c.account_id == sa.bindparam("account_id"), queue.c.conversation_id.in_(any_of("i", size))
+    )
+
+
+async def list_waiting_since(tx: Tx, account_id: str, conversation_ids: Collection[str]) -> dict[str, int]:
+    """Since when those of these conversations, a few hundred at most, wait that do."""
+    if not conversation_ids:
+        return {}
+    size, params = places("i", conversation_ids)
+    rows = await tx.fetch(_waiting_of(size), {"account_id": account_id, **params})
+    return {row[0]: row[1] for row in rows}
 
 
 def waits_no_more_so(before: Conversation | None, after: Conversation) -> bool:

@@ -1,11 +1,11 @@
 """Renders pages: HTML that needs no script, with the headers that keep other sites and injected text out.
 
 Every text is escaped by the templates. The policy (Content Security Policy Level 3) allows nothing but the one inline
-stylesheet, pictures and forms of this server, and redirects to where a form leads in the end: Chromium applies
-``form-action`` to every redirect that follows a form, those of the app itself included, and many apps lead on to
-another of their sites; so it names the scheme of the app's redirect URI and no host. A page on the way back to an app
-stays connected to the window that opened it, for apps that log their users in in a second window; the others are cut
-off from it.
+stylesheet, a script of our own where a page has one, pictures and forms of this server, and redirects to where a form
+leads in the end: Chromium applies ``form-action`` to every redirect that follows a form, those of the app itself
+included, and many apps lead on to another of their sites; so it names the scheme of the app's redirect URI and no host.
+A page on the way back to an app stays connected to the window that opened it, for apps that log their users in in a
+second window; the others are cut off from it.
 """
 
 import base64
@@ -54,27 +54,33 @@ class Pages:
         *,
         leads_to: str | None = None,
         own_style: str = "",
+        own_script: str = "",
         picture_origins: Iterable[str] = (),
         **values: object,
     ) -> Response:
         """Answer the page ``name`` (without ``.html``).
 
         ``leads_to``: where its form redirects to in the end; ``own_style``: rules of this page's own, which hold no
-        markup; ``picture_origins``: other servers whose pictures it may show, such as ``https://www.example.com``.
+        markup; ``own_script``: a constant of the program, which may ask this server for more; ``picture_origins``:
+        other servers whose pictures it may show, such as ``https://www.example.com``.
         """
         from markupsafe import Markup  # noqa: PLC0415 - see the class
 
         own = Markup(own_style)  # noqa: S704 - rules, by contract, and the policy names their hash
-        text = _environment(self._package).get_template(f"{name}.html").render({**values, "own_style": own})
+        given = {**values, "own_style": own, "own_script": Markup(own_script)}  # noqa: S704 - constant, by contract
+        text = _environment(self._package).get_template(f"{name}.html").render(given)
         sources = (_SELF, *_form_sources(leads_to))
-        policy = _policy(sources, own_style=own_style, picture_origins=tuple(picture_origins))
+        script = _hash(own_script) if own_script else None
+        policy = _policy(sources, script=script, own_style=own_style, picture_origins=tuple(picture_origins))
+        if own_script:
+            policy += f"; connect-src {_SELF}"
         headers = {**HEADERS, **(_CUT_OFF if leads_to is None else {}), "Content-Security-Policy": policy}
         return Response(text, status, headers, media_type="text/html")
 
 
 def render(name: str, status: int = 200, *, leads_to: str | None = None, **values: object) -> Response:
     """Answer a page of this package."""
-    return _pages.render(name, status, leads_to=leads_to, own_style="", picture_origins=(), **values)
+    return _pages.render(name, status, leads_to=leads_to, own_style="", own_script="", picture_origins=(), **values)
 
 
 def render_form_post(action: str, fields: Iterable[tuple[str, str]]) -> Response:

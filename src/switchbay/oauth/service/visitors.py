@@ -1,11 +1,13 @@
 """Consumers who come by themselves: who may sign up, the tokens they get, and what a token of theirs says."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
 from switchbay.accounts.public import Account, network_of
+from switchbay.infra.db import Database
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.rates import Rates
 from switchbay.kit.secret import Secret
@@ -21,6 +23,7 @@ from switchbay.oauth.protocol import visitor_token
 from switchbay.oauth.protocol.rfc6750_bearer import LONGEST_TOKEN
 from switchbay.oauth.protocol.rfc7515_signature import TokenRefused
 from switchbay.oauth.service.keyring import KeyRing
+from switchbay.oauth.store import sign_ups
 
 _CONSUMER_ID_BYTES: Final = 32
 _log = structlog.get_logger("oauth")
@@ -56,6 +59,7 @@ class Visitors:
 
     def __init__(
         self,
+        db: Database,
         keys: KeyRing,
         clock: Clock,
         randomness: Randomness,
@@ -65,6 +69,7 @@ class Visitors:
         token_seconds: int,
         per_minute: int,
     ) -> None:
+        self._db = db
         self._keys = keys
         self._clock = clock
         self._randomness = randomness
@@ -72,6 +77,7 @@ class Visitors:
         self._tokens = tokens
         self._token_seconds = token_seconds
         self._rates: Rates[str] = Rates(clock, per_minute)
+        self._gap_ms = max(1, sign_ups.MINUTE_MS // per_minute)
 
     async def admit_page(self, account_id: str, origin: str | None) -> None:
         """Whether pages of this origin may use the web messenger; None: it is no page of a browser that asks.
@@ -91,19 +97,19 @@ class Visitors:
 
         Raises ``consumer_token_invalid`` and ``sign_up_throttled``.
         """
-        self._count(address)
+        await self._count(account_id, address)
         audience = visitor_token.session_audience(account_id)
         return await self._sign(account_id, await self._who(account_id, previous, audience), audience)
 
     async def identify(self, account_id: str, previous: str | None, address: str | None) -> Secret:
         """An identity token for the consumer of the ``previous`` one, or for a new consumer. Raises as ``sign_up``."""
-        self._count(address)
+        await self._count(account_id, address)
         audience = visitor_token.identity_audience(account_id)
         return await self._sign(account_id, await self._who(account_id, previous, audience), audience)
 
     async def exchange(self, account_id: str, identity: str, address: str | None) -> Secret:
         """A session token for the consumer whom an identity token shows. Raises as ``sign_up``."""
-        self._count(address)
+        await self._count(account_id, address)
         payload = await self._open(account_id, identity)
         try:
             claims = visitor_token.judge_claims(
@@ -113,10 +119,18 @@ class Visitors:
             raise _refused(refused) from refused
         return await self._sign(account_id, claims.sub, visitor_token.session_audience(account_id))
 
-    def _count(self, address: str | None) -> None:
-        wait = self._rates.take(network_of(address))
+    async def _count(self, account_id: str, address: str | None) -> None:
+        """Count a sign-up of a network: on this node, and on all nodes together where there may be others."""
+        network = network_of(address)
+        wait = self._rates.take(network)
         if wait:
             raise sign_up_throttled(wait)
+        if self._db.engine == "sqlite":
+            return
+        now, gap = self._clock.now_ms(), self._gap_ms
+        wait_ms = await self._db.write(lambda tx: sign_ups.take_sign_up(tx, account_id, network, gap=gap, now=now))
+        if wait_ms:
+            raise sign_up_throttled(math.ceil(wait_ms / 1_000))
 
     async def _who(self, account_id: str, previous: str | None, audience: str) -> str:
         if previous is None:

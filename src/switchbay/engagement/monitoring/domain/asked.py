@@ -1,15 +1,15 @@
 """What comes into a decision about a visit, and what comes out of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from switchbay.engagement.domain.happenings import Happening
 from switchbay.engagement.domain.published import PublishedCampaign, PublishedEngagement, PublishedGoal
 from switchbay.engagement.domain.visit import Context, Exposure, Geo, Visit
-from switchbay.engagement.monitoring.domain.pages import Entry
 from switchbay.engagement.monitoring.domain.sessions import Fresh
 from switchbay.engagement.monitoring.neighbours import OpenConversation
 from switchbay.engagement.monitoring.wire.bodies import EngagementBody, ReportBody
+from switchbay.engagement.targeting.entry_points import Entry
 from switchbay.kit.record import Record
 
 Family: TypeAlias = Literal["NA", "DESKTOP", "TABLET", "MOBILE"]
@@ -63,7 +63,7 @@ class Rules(Protocol):
         """The locations that match these entry points."""
         ...
 
-    def offer(self, visit: Visit, installation_id: str, now: int, draws: Sequence[float]) -> Choice | None:
+    def offer(self, visit: Visit, installation_id: str, now: int, draw: Callable[[], float]) -> Choice | None:
         """What the visitor is to be offered (section 8 of the reference)."""
         ...
 

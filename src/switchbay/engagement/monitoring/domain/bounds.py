@@ -46,13 +46,14 @@ def _is_long(visit: Visit) -> bool:
         len(visit.pages) > MOST_PAGES
         or len(visit.contexts) > MOST_CONTEXTS
         or len(visit.viewed) > MOST_VIEWED
+        or len(visit.errors) > MOST_OF_OTHERS
+        or len(visit.services) > MOST_OF_OTHERS
+        or len(visit.purchases) > MOST_OF_OTHERS
+        or len(visit.leads) > MOST_OF_OTHERS
+        or len(visit.searches) > MOST_OF_OTHERS
         or len(visit.visited) > MOST_VISITED
         or len(visit.identities) > MOST_IDENTITIES
         or (visit.cart is not None and len(visit.cart.products) > MOST_IN_CART)
-        or any(
-            len(one) > MOST_OF_OTHERS
-            for one in (visit.errors, visit.services, visit.purchases, visit.leads, visit.searches)
-        )
     )
 
 

@@ -20,10 +20,11 @@ from switchbay.engagement.monitoring.domain.attributes import merge
 from switchbay.engagement.monitoring.domain.bounds import bounded
 from switchbay.engagement.monitoring.domain.describing import describe, identify
 from switchbay.engagement.monitoring.domain.goals import LONGEST_MS, reach
-from switchbay.engagement.monitoring.domain.pages import Entry, open_page, sort_points
+from switchbay.engagement.monitoring.domain.pages import open_page, sort_points
 from switchbay.engagement.monitoring.neighbours import OpenConversation
 from switchbay.engagement.monitoring.wire import attributes as wire
 from switchbay.engagement.monitoring.wire.bodies import EngagementBody
+from switchbay.engagement.targeting.entry_points import Entry
 
 _IMPRESSIONS: Final = (wire.Displayed, wire.Accepted, wire.Expanded, wire.TimedOut, wire.Closed)
 
@@ -51,7 +52,7 @@ def decide(
     conversation = next((conversations[one.sub] for one in visit.identities if one.sub in conversations), None)
     offered = None
     if conversation is None and isinstance(asked.body, EngagementBody):
-        choice = asked.rules.offer(visit, asked.installation_id, now, asked.fresh.draws)
+        choice = asked.rules.offer(visit, asked.installation_id, now, asked.fresh.draws().__next__)
         if choice is not None:
             visit, offered = _offered(visit, choice, page_id, now, happenings)
     return Decision(

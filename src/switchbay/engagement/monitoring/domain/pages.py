@@ -17,14 +17,6 @@ _SECTION: Final = "sec://"
 _WEB: Final = ("http://", "https://")
 
 
-class Entry(Record, frozen=True):
-    """Where the visitor is: what locations are matched against."""
-
-    url: str = ""
-    title: str = ""
-    sections: tuple[str, ...] = ()
-
-
 class Points(Record, frozen=True):
     """Entry points sorted by their schemes. Of several addresses the first one counts."""
 

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from switchbay.engagement.domain.visit import Visit
@@ -20,23 +21,32 @@ _SHIFT: Final = 64 - _MANTISSA
 
 
 class Fresh(Record, frozen=True):
-    """What a request may need of randomness: new ids, and numbers from 0 to below 1 for the choice of an offer."""
+    """What a request may need of randomness: new ids, and numbers from 0 to below 1 for the choice of an offer.
 
-    visitor_id: str
-    session_id: str
-    page_id: str
-    draws: tuple[float, float]
+    ``random`` are ``RANDOM_BYTES`` of it; most requests need none of them.
+    """
 
+    random: bytes
 
-def fresh_from(random: bytes) -> Fresh:
-    """Shape ``RANDOM_BYTES`` random bytes: 22 letters and digits, 22 of base64url, 10 digits."""
-    page = int.from_bytes(random[32:40], "big") % (9 * _PAGE_DIGITS) + _PAGE_DIGITS
-    return Fresh(
-        base64.urlsafe_b64encode(random[:16])[:22].translate(_ALPHANUMERIC).decode("ascii"),
-        base64.urlsafe_b64encode(random[16:32])[:22].decode("ascii"),
-        str(page),
-        (_fraction(random[40:48]), _fraction(random[48:56])),
-    )
+    @property
+    def visitor_id(self) -> str:
+        """22 letters and digits."""
+        return base64.urlsafe_b64encode(self.random[:16])[:22].translate(_ALPHANUMERIC).decode("ascii")
+
+    @property
+    def session_id(self) -> str:
+        """22 characters of base64url."""
+        return base64.urlsafe_b64encode(self.random[16:32])[:22].decode("ascii")
+
+    @property
+    def page_id(self) -> str:
+        """10 digits."""
+        return str(int.from_bytes(self.random[32:40], "big") % (9 * _PAGE_DIGITS) + _PAGE_DIGITS)
+
+    def draws(self) -> Iterator[float]:
+        """Two numbers from 0 to below 1."""
+        yield _fraction(self.random[40:48])
+        yield _fraction(self.random[48:56])
 
 
 def _fraction(random: bytes) -> float:

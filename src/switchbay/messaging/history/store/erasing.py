@@ -127,7 +127,7 @@ async def bury_conversation(tx: Tx, one: Conversation, pseudonym: str) -> None:
     await tx.execute(_scrub_opening, {**key, "new_consumer": pseudonym, "new_opening": opening})
     facts = structs.replace(one.facts, note=None, topic=None)
     dialogs = tuple(_buried(dialog, one.consumer_id, pseudonym) for dialog in one.dialogs)
-    await store.update_conversations(tx, [structs.replace(one, dialogs=dialogs, facts=facts)])
+    await store.update_conversations(tx, [(one, structs.replace(one, dialogs=dialogs, facts=facts))])
 
 
 def _buried(dialog: Dialog, consumer_id: str, pseudonym: str) -> Dialog:

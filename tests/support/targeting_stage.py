@@ -59,7 +59,7 @@ class TargetingStage:
         return {"visitorId": visit.visitor_id, "sessionId": visit.session_id}
 
 
-async def _count_nothing(_tx: Tx, _account_id: str, _happenings: Sequence[Happening]) -> None:
+async def _count_nothing(tx: Tx, account_id: str, happenings: Sequence[Happening]) -> None:
     """Reports are another part."""
 
 

@@ -1,19 +1,24 @@
 """What "make bench" measures of messages, each scenario on a stage of its own or as one of several rounds on it."""
 
+import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import psutil
 
 from bench import ledger, rounds
 from bench.connectors import Target
 from bench.fill import fill
+from bench.hold import hold
 from bench.stage import ACCOUNT, Stage
 
 _FAILING = 10  # one endpoint in so many
 _LATENCY_RATE = 500
 _RETENTION_SECONDS = 86_400
+_POSTED = 30_000
+_APART = 10_000
 _QUIET_SECONDS = 30.0
 
 Figures = dict[str, Any]
@@ -85,18 +90,28 @@ def kill(stage: Stage, seconds: float) -> Figures:
 
 
 def held(stage: Stage, wanted: int) -> Figures:
-    """So many events are held by a closed gate, which then opens: how fast they go out, and the server's memory."""
+    """So many events are held by a closed gate, which then opens: how fast they go out, and the server's memory.
+
+    The first ones come as messages come, the others are put beside them.
+    """
     assert stage.endpoints is not None
     stage.endpoints.close_gate()
     app = stage.install("gated", retention_seconds=_RETENTION_SECONDS)
     targets = stage.open([app], min(10_000, max(200, wanted // 100)))
     load = rounds.Load(stage, targets, seconds=36_000)
-    while load.accepted_so_far < wanted:
+    while load.accepted_so_far < min(wanted, _POSTED):
         time.sleep(0.1)
     load.end()
     load.result()
     expected = load.expected()
     time.sleep(2)
+    if len(expected) < wanted:
+        stage.stop_server()
+        expected.update(
+            hold(_database(stage), max(expected) + _APART, wanted - len(expected), time.time_ns() // 1_000_000)
+        )
+        stage.start_server()
+        time.sleep(2)
     pending_mb = stage.usage()[1]
     idle = stage.usage()[0]
     time.sleep(5)
@@ -105,8 +120,9 @@ def held(stage: Stage, wanted: int) -> Figures:
     cpu = stage.usage()[0]
     stage.endpoints.open_gate()
     stage.enable(app)
-    stage.endpoints.settle(len(expected), since, _QUIET_SECONDS)
-    time.sleep(1)
+    with _MemoryPeak(stage) as peak:
+        stage.endpoints.settle(len(expected), since, _QUIET_SECONDS)
+        time.sleep(1)
     spent = stage.usage()[0] - cpu
     came = ledger.count(ledger.arrivals(stage.endpoints.log, since), expected, rounds.secrets_of(targets))
     return {
@@ -116,6 +132,7 @@ def held(stage: Stage, wanted: int) -> Figures:
         "cpu_share_while_held": round(idle / 5, 3),
         "drained_per_second": round(came.per_second),
         "server_cpu_ms_per_event": round(spent * 1000 / max(1, came.received), 3),
+        "resident_mb_while_draining_most": round(peak.most),
         "resident_mb_after_it": round(stage.usage()[1]),
         "lost": came.lost,
         "out_of_order": came.out_of_order,
@@ -124,12 +141,38 @@ def held(stage: Stage, wanted: int) -> Figures:
     }
 
 
+class _MemoryPeak:
+    """The most memory that the server takes while this is open, looked at every second."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.most = 0.0
+        self._stage = stage
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        while not self._is_over.wait(1):
+            self.most = max(self.most, self._stage.usage()[1])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+
+def _database(stage: Stage) -> str | Path:
+    return stage.database_url or stage.folder / "data" / "switchbay.db"
+
+
 def log_size(stage: Stage, most: int, seconds: float) -> Iterator[tuple[str, Figures]]:
     """The cost of a message with 10,000 rows in the log, ten times as many, and so on."""
     targets = _open(stage, 200)
     rounds.run(stage, targets, seconds=2)
     app = targets[0].app.client_id
-    database = stage.database_url or stage.folder / "data" / "switchbay.db"
+    database = _database(stage)
     filled, size = 0, 10_000
     while size <= most:
         stage.stop_server()

@@ -24,3 +24,11 @@ def test_most_numbers_of_rows_take_two_statements() -> None:
         [(0, 6), (6, 1)],
         [(0, 256), (256, 32), (288, 12)],
     ]
+
+
+def test_rows_of_one_batch_go_in_one_statement_and_many_in_runs() -> None:
+    rows = [{"account_id": "a", "name": str(place)} for place in range(300)]
+    for count, sizes in ((1, [1]), (27, [27]), (32, [32]), (33, [32, 1]), (300, [256, 32, 12])):
+        chunks = list(bulk.chunks(rows[:count]))
+        assert [len(chunk) for chunk in chunks] == sizes
+        assert [row for chunk in chunks for row in chunk] == rows[:count]

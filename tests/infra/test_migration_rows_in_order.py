@@ -24,7 +24,7 @@ _ATTEMPTS = sa.text("SELECT * FROM webhook_attempts ORDER BY number")
 
 
 async def test_events_and_attempts_of_the_version_before_are_all_there(bare_database_url: str) -> None:
-    await asyncio.to_thread(migrate, bare_database_url, "0016")
+    await asyncio.to_thread(migrate, bare_database_url, "0019")
     db = await open_database(bare_database_url, connections=2)
 
     async def put(tx: Tx) -> None:

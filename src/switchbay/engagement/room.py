@@ -15,11 +15,14 @@ from switchbay.engagement.domain.published import Published, PublishedEngagement
 from switchbay.engagement.domain.visit import Visit
 from switchbay.engagement.monitoring import neighbour_routes
 from switchbay.engagement.monitoring import routes as monitoring_routes
+from switchbay.engagement.monitoring.errors import Refusal
 from switchbay.engagement.monitoring.service import Monitoring, Options
 from switchbay.engagement.reports import admin as reports_admin
 from switchbay.engagement.reports.service import Reports
+from switchbay.engagement.targeting import admin as targeting_admin
 from switchbay.engagement.targeting import choice, goals
 from switchbay.engagement.targeting.index import Index
+from switchbay.engagement.targeting.service import Explanations
 from switchbay.infra.db import Database
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.messaging.public import Messaging, Routing
@@ -56,6 +59,7 @@ class Engagements:
             self.reports.record,
             options,
         )
+        self.explanations = Explanations(db, clock, apps, _Visits(self.monitoring), find_open)
         self.conversations = Conversations(self.campaigns.offers, self.monitoring, self.reports.record)
         messaging.admit_with(self.conversations.admit)
         messaging.record_with(self.conversations.follow)
@@ -74,7 +78,10 @@ class Engagements:
 
     def routers(self) -> list[APIRouter]:
         """The management API."""
-        return [reports_admin.router(self.reports, self._accounts)]
+        return [
+            reports_admin.router(self.reports, self._accounts),
+            targeting_admin.router(self.explanations, self._accounts),
+        ]
 
     async def start(self) -> None:
         """Begin the background work."""
@@ -85,6 +92,20 @@ class Engagements:
         """Finish the requests that are under way and end it."""
         await self.monitoring.stop()
         await self.campaigns.stop()
+
+
+class _Visits:
+    """Sessions that go on, as explanations ask for them."""
+
+    def __init__(self, monitoring: Monitoring) -> None:
+        self._monitoring = monitoring
+
+    async def find_visit(self, account_id: str, visitor_id: str, session_id: str) -> Visit | None:
+        """The session; None when there is none with these ids or it is over."""
+        try:
+            return await self._monitoring.visit_of(account_id, visitor_id, session_id)
+        except Refusal:
+            return None
 
 
 class Targeting:

@@ -6,6 +6,7 @@ typed and sort by time: a prefix, 48 bits of epoch milliseconds, 80 random bits,
 
 import re
 import uuid
+from functools import lru_cache
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
@@ -29,7 +30,13 @@ def uuid_from(random: bytes) -> str:
 def sortable_id(prefix: str, at_ms: int, random: bytes) -> str:
     """Return ``prefix_`` and 26 characters that sort by ``at_ms``; ``random`` gives 10 bytes."""
     number = (at_ms << 80) | int.from_bytes(random[:SORTABLE_RANDOM_BYTES], "big")
-    return prefix + "_" + "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
+    # Ids of one moment are made one after the other, and differ in their last characters only.
+    return prefix + _head(number >> 20) + _PAIRS[(number >> 10) & 1023] + _PAIRS[number & 1023]
+
+
+@lru_cache(maxsize=16)
+def _head(number: int) -> str:
+    return "_" + "".join([_PAIRS[(number >> shift) & 1023] for shift in range(100, -1, -10)])
 
 
 def time_of_sortable_id(text: str) -> int:

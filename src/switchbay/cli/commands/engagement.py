@@ -3,6 +3,7 @@
 import typer
 
 from switchbay.cli.commands.engagement_report import report
+from switchbay.cli.commands.engagement_targeting import explain, simulate
 from switchbay.cli.commands.engagement_transfer import export_campaign, import_campaign
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -23,3 +24,5 @@ def group() -> None:
 app.command("export")(export_campaign)
 app.command("import")(import_campaign)
 app.command("report")(report)
+app.command("explain")(explain)
+app.command("simulate")(simulate)

@@ -66,9 +66,8 @@ def _one(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[H
         value = facts[reader]
         return (wanted is None or value in wanted) and value not in barred
 
-    if wanted is not None and not barred:
-        check = _is_in(reader, wanted)
-    return Clause("one", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=check)
+    alone = check if wanted is None or barred else _is_in(reader, wanted)
+    return Clause("one", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=alone)
 
 
 def _many(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[Hashable] = ()) -> Clause:
@@ -79,9 +78,8 @@ def _many(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[
         values = facts[reader]
         return (wanted is None or not wanted.isdisjoint(values)) and barred.isdisjoint(values)
 
-    if wanted is not None and not barred:
-        check = _has_any(reader, wanted)
-    return Clause("many", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=check)
+    alone = check if wanted is None or barred else _has_any(reader, wanted)
+    return Clause("many", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=alone)
 
 
 def _number(reader: Reader, include: Sequence[Range] | None, exclude: Sequence[Range] = ()) -> Clause:
@@ -92,15 +90,16 @@ def _number(reader: Reader, include: Sequence[Range] | None, exclude: Sequence[R
         value = facts[reader]
         return (wanted is None or _in_any(value, wanted)) and not _in_any(value, barred)
 
-    if wanted is not None and len(wanted) == 1 and not barred:
-        check = _is_between(reader, *wanted[0])
-    return Clause("number", reader, wanted, barred, is_exact=True, check=check)
+    alone = check if wanted is None or len(wanted) != 1 or barred else _is_between(reader, *wanted[0])
+    return Clause("number", reader, wanted, barred, is_exact=True, check=alone)
 
 
 # The commonest checks, without what they do not need.
 
 
 def _is_in(reader: Reader, wanted: frozenset[Hashable]) -> Check:
+    if reader in read.AT_HAND:
+        return lambda facts: reader(facts) in wanted
     return lambda facts: facts[reader] in wanted
 
 
@@ -113,6 +112,8 @@ def _has_any(reader: Reader, wanted: frozenset[Hashable]) -> Check:
 
 def _is_between(reader: Reader, low: float | None, high: float | None) -> Check:
     least, most = (-inf if low is None else low), (inf if high is None else high)
+    if reader in read.AT_HAND:
+        return lambda facts: (value := reader(facts)) is not None and least <= value <= most
     return lambda facts: (value := facts[reader]) is not None and least <= value <= most
 
 

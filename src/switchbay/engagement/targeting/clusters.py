@@ -77,11 +77,10 @@ def cluster_of(rows: Sequence[Row], rarity: Rarity, depth: int = 0) -> Cluster:
         if rarest is None or rarity.share(rarest) > _RARE:
             others.append(row)
             continue
-        left = row._replace(clauses=tuple(clause for clause in row.clauses if clause is not rarest))
+        is_decided = rarest.is_exact and not rarest.exclude and rarest.form != "timed"
+        left = tuple(clause for clause in row.clauses if clause is not rarest) if is_decided else row.clauses
         for key in dict.fromkeys(_keys(rarest)):
-            filed[rarest.reader, rarest.form == "one"][key].append(
-                left if rarest.is_exact and rarest.form != "timed" else row
-            )
+            filed[rarest.reader, rarest.form == "one"][key].append(Row(row.place, left))
     if not filed:
         return _Many(rows).add
     tables = [

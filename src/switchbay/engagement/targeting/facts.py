@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 from functools import lru_cache
 from itertools import product
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from switchbay.engagement.domain.visit import Geo, Product, Visit
@@ -52,17 +53,10 @@ def _lower(text: str | None) -> str | None:
 # One value
 
 
-def device_family(at: Facts) -> str:
-    """``NA`` is a value that no condition asks for."""
-    return at.visit.device_family
-
-
-def gender(at: Facts) -> str | None:
-    return at.visit.person.gender
-
-
-def is_returning(at: Facts) -> bool:
-    return at.visit.is_returning
+device_family: Reader = attrgetter("visit.device_family")
+"""``NA`` is a value that no condition asks for."""
+gender: Reader = attrgetter("visit.person.gender")
+is_returning: Reader = attrgetter("visit.is_returning")
 
 
 def customer_type(at: Facts) -> str | None:
@@ -124,12 +118,8 @@ def age(at: Facts) -> int | None:
     return days.age_of(at.visit.person, at.today)
 
 
-def balance(at: Facts) -> float | None:
-    return at.visit.customer.balance
-
-
-def company_size(at: Facts) -> int | None:
-    return at.visit.customer.company_size
+balance: Reader = attrgetter("visit.customer.balance")
+company_size: Reader = attrgetter("visit.customer.company_size")
 
 
 def address(at: Facts) -> int | None:
@@ -138,6 +128,10 @@ def address(at: Facts) -> int | None:
 
 def cart_total(at: Facts) -> float | None:
     return at.visit.cart.total if at.visit.cart is not None else None
+
+
+AT_HAND: frozenset[Reader] = frozenset({device_family, gender, is_returning, balance, company_size, cart_total})
+"""Readers of what costs less to read again than to remember."""
 
 
 def _elapsed(unit: days.Unit) -> Reader:

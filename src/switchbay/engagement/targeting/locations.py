@@ -18,8 +18,6 @@ class _Rules:
     def __init__(self) -> None:
         self._include: defaultdict[Match, _Places] = defaultdict(list)
         self._exclude: defaultdict[Match, _Places] = defaultdict(list)
-        self._found: list[tuple[_Places, _Places]] = []
-        self._texts = TextRules(())
 
     def add(self, place: int, include: Iterable[Match], exclude: Iterable[Match]) -> None:
         for rule in include:
@@ -27,16 +25,10 @@ class _Rules:
         for rule in exclude:
             self._exclude[rule].append(place)
 
-    def compile(self) -> None:
+    def compiled(self) -> tuple[TextRules, list[tuple[_Places, _Places]]]:
+        """Return the rules, and for each the places that it includes and excludes."""
         rules = list(dict.fromkeys((*self._include, *self._exclude)))
-        self._found = [(self._include.get(rule, []), self._exclude.get(rule, [])) for rule in rules]
-        self._texts = TextRules(rules)
-
-    def collect(self, text: str, found: set[int], excluded: set[int]) -> None:
-        for number in self._texts.hits(text):
-            include, exclude = self._found[number]
-            found.update(include)
-            excluded.update(exclude)
+        return TextRules(rules), [(self._include.get(rule, []), self._exclude.get(rule, [])) for rule in rules]
 
 
 class Locations:
@@ -44,32 +36,39 @@ class Locations:
 
     def __init__(self, locations: Sequence[PublishedLocation]) -> None:
         self._ids = [location.id for location in locations]
-        self._urls, self._sections = _Rules(), _Rules()
+        urls, sections = _Rules(), _Rules()
         open_ones: _Places = []
         for place, location in enumerate(locations):
             names_something = False
             for condition in location.conditions:
                 names_something = names_something or bool(condition.include)
                 if isinstance(condition, Section):
-                    self._sections.add(place, map(_as_match, condition.include), map(_as_match, condition.exclude))
+                    sections.add(place, map(_as_match, condition.include), map(_as_match, condition.exclude))
                 else:
-                    self._urls.add(place, condition.include, condition.exclude)
+                    urls.add(place, condition.include, condition.exclude)
             if not names_something:
                 open_ones.append(place)
         self._open = frozenset(open_ones)
         """Those that are everywhere but where they exclude."""
-        self._urls.compile()
-        self._sections.compile()
+        self._open_ids = tuple(self._ids[place] for place in open_ones)
+        self._urls, self._by_url = urls.compiled()
+        self._sections, self._by_section = sections.compiled()
 
     def at(self, entry: Entry) -> tuple[int, ...]:
         """Return the ids of the locations that an entry matches, in their order."""
-        found, excluded = set(self._open), set[int]()
-        self._urls.collect(entry.url, found, excluded)
+        hits = [self._by_url[number] for number in self._urls.hits(entry.url)]
         for section in entry.sections:
-            self._sections.collect(section, found, excluded)
-        if excluded:
-            found -= excluded
-        return tuple([self._ids[place] for place in sorted(found)])
+            hits += [self._by_section[number] for number in self._sections.hits(section)]
+        if not hits:
+            return self._open_ids
+        ids = self._ids
+        if len(hits) == 1 and not self._open and not hits[0][1]:
+            return tuple([ids[place] for place in hits[0][0]])
+        found, excluded = set(self._open), set[int]()
+        for include, exclude in hits:
+            found.update(include)
+            excluded.update(exclude)
+        return tuple([ids[place] for place in sorted(found - excluded)])
 
 
 def _as_match(rule: str) -> Match:

@@ -53,6 +53,7 @@ class TextRules:
                 self._tests[number] = _searches(pattern.search)
                 needed.append((number, needed_letters(rule.value).casefold()))
         self._file(needed)
+        self._used = tuple((one.size, one.stride, one.pieces) for one in self._levels if one.pieces)
 
     def _file(self, needed: Iterable[tuple[int, str]]) -> None:
         """File each rule under the rarest pieces of the letters that it needs."""
@@ -78,19 +79,20 @@ class TextRules:
         if not text:
             return []
         lower = text.casefold()
-        found = list(self._exact.get(lower, ()))
+        exact = self._exact.get(lower)
+        found = [] if exact is None else exact.copy()
         for number, test in self._always:
             if test(text, lower):
                 found.append(number)
-        for size, stride, pieces in self._levels:
-            if pieces:
-                filed = [
-                    numbers
-                    for start in range(0, len(lower) - size + 1, stride)
-                    if (numbers := pieces.get(lower[start : start + size])) is not None
-                ]
-                if filed:
-                    found += self._tried(filed, text, lower)
+        for size, stride, pieces in self._used:
+            get = pieces.get
+            filed = [
+                numbers
+                for start in range(0, len(lower) - size + 1, stride)
+                if (numbers := get(lower[start : start + size])) is not None
+            ]
+            if filed:
+                found += self._tried(filed, text, lower)
         return found
 
     def _tried(self, filed: list[list[int]], text: str, lower: str) -> list[int]:

@@ -17,6 +17,8 @@ from switchbay.infra.db.schema import RANGE_KEY
 
 # SQLite allows 32,766 variables in a statement by default; chunks have few sizes so that few texts are prepared.
 _MAX_VARIABLES = 16_384
+_AT_ONCE = 32  # what a batch has under load: a statement more costs more than a text more
+_TEXTS = 1_024
 SIZES = (256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 
@@ -30,9 +32,12 @@ def runs(count: int, most: int = SIZES[0]) -> Iterator[tuple[int, int]]:
 
 
 def chunks(rows: Sequence[Mapping[str, Value]]) -> Iterator[Sequence[Mapping[str, Value]]]:
-    """Split rows into runs of few different sizes, so that SQLite prepares sixteen texts and no more."""
+    """Split rows into runs of few different sizes, so that SQLite prepares some forty texts and no more."""
     if rows:
         most = max(1, _MAX_VARIABLES // max(1, len(rows[0])))
+        if len(rows) <= min(_AT_ONCE, most):
+            yield rows
+            return
         for start, size in runs(len(rows), most):
             yield rows[start : start + size]
 
@@ -47,7 +52,7 @@ def arrays(rows: Sequence[Mapping[str, Value]], columns: Sequence[str]) -> list[
     return [[row[name] for row in rows] for name in columns]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_TEXTS)
 def insert_sqlite(table: sa.Table, columns: tuple[str, ...], count: int, *, ignore_conflicts: bool) -> str:
     """``INSERT … VALUES (…), (…)`` for ``count`` rows."""
     group = "(" + ", ".join("?" for _ in columns) + ")"
@@ -64,7 +69,7 @@ def insert_postgresql(table: sa.Table, columns: tuple[str, ...], *, ignore_confl
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_TEXTS)
 def update_sqlite(
     table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...], returning: tuple[str, ...], count: int
 ) -> str:

@@ -27,6 +27,8 @@ _READERS = 2
 _MOST_JOBS_A_COMMIT = 100
 _STATEMENT_CACHE = 512
 _QUEUE_LIMIT = 20_000
+_CACHE_KIB = 8_192
+_READERS_CACHE_KIB = 2_048  # the system keeps the file's pages anyway
 _UNAVAILABLE = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -149,7 +151,7 @@ class _Job:
         self.callbacks: list[Callable[[], None]] = []
 
 
-def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
+def _connect(path: Path, busy_ms: int, cache_kib: int = _CACHE_KIB) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path,
         isolation_level=None,
@@ -165,7 +167,7 @@ def _connect(path: Path, busy_ms: int) -> sqlite3.Connection:
         "wal_autocheckpoint=4000",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-8192",
+        f"cache_size=-{cache_kib}",
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -206,7 +208,7 @@ class SqliteDatabase:
         try:
             connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
-                connection = _connect(self._path, self._busy_ms)
+                connection = _connect(self._path, self._busy_ms, _READERS_CACHE_KIB)
                 connection.execute("PRAGMA query_only=ON")
                 self._local.connection = connection
                 self._reader_connections.append(connection)

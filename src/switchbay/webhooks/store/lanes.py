@@ -4,16 +4,14 @@ Statements that touch several lanes are upserts over rows sorted by key: both en
 two transactions never wait for each other in a circle.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from switchbay.infra.db import Row, Tx
-from switchbay.infra.db.bulk import runs
 from switchbay.kit.record import Record
+from switchbay.webhooks.store.lane_upserts import PUBLISH, SETTLE
 from switchbay.webhooks.tables import HELD, lanes
 
 LaneKey = tuple[str, str, str]
@@ -21,7 +19,6 @@ OwnerKey = tuple[str, str]
 
 _KEY = ("account_id", "owner_id", "lane")
 _OWN = "retry/"
-MOST_ROWS = 64
 _NEVER = -1
 
 
@@ -93,88 +90,6 @@ def is_own(key: LaneKey) -> bool:
     return key[2].startswith(_OWN)
 
 
-def _row(place: int, values: Mapping[str, str]) -> dict[str, sa.BindParameter[object]]:
-    return {column: sa.bindparam(f"{name}_{place}") for column, name in values.items()}
-
-
-@lru_cache(maxsize=16)
-def _publish_statement(count: int) -> sa.Insert:
-    names = {
-        "account_id": "account",
-        "owner_id": "owner",
-        "lane": "lane",
-        "next_position": "count",
-        "first_at": "at",
-        "last_at": "at",
-    }
-    shared: dict[str, sa.ColumnElement[object]] = {
-        "claimed_from": sa.literal_column("0"),
-        "fence": sa.literal_column("1"),
-        "node": sa.bindparam("node"),
-        "wake_at": sa.bindparam("wake_at"),
-    }
-    statement = insert(lanes).values([{**_row(place, names), **shared} for place in range(count)])
-    new = statement.excluded
-    free = lanes.c.wake_at.is_(None)
-    return statement.on_conflict_do_update(
-        index_elements=_KEY,
-        set_={
-            "next_position": lanes.c.next_position + new.next_position,
-            "claimed_from": sa.case((free, lanes.c.next_position), else_=lanes.c.claimed_from),
-            "node": sa.case((free, new.node), else_=lanes.c.node),
-            "fence": lanes.c.fence + sa.case((free, sa.literal_column("1")), else_=sa.literal_column("0")),
-            "wake_at": sa.func.coalesce(lanes.c.wake_at, new.wake_at),
-            # Clocks of nodes differ: what is published later may have been made earlier.
-            "first_at": sa.case((new.first_at < lanes.c.first_at, new.first_at), else_=lanes.c.first_at),
-            "last_at": sa.case((new.last_at > lanes.c.last_at, new.last_at), else_=lanes.c.last_at),
-        },
-    ).returning(
-        lanes.c.account_id,
-        lanes.c.owner_id,
-        lanes.c.lane,
-        lanes.c.next_position,
-        lanes.c.claimed_from,
-        lanes.c.node,
-        lanes.c.fence,
-        lanes.c.wake_at,
-    )
-
-
-@lru_cache(maxsize=16)
-def _settle_statement(count: int) -> sa.Insert:
-    names = {
-        "account_id": "account",
-        "owner_id": "owner",
-        "lane": "lane",
-        "next_position": "release_at",
-        "fence": "fence",
-        "wake_at": "wake_at",
-    }
-    # The row exists, so the insert itself never happens: it is there to lock the rows in the order given.
-    shared: dict[str, sa.ColumnElement[object]] = {
-        "claimed_from": sa.literal_column("0"),
-        "node": sa.literal_column("''"),
-        "first_at": sa.literal_column("0"),
-        "last_at": sa.literal_column("0"),
-    }
-    statement = insert(lanes).values([{**_row(place, names), **shared} for place in range(count)])
-    new = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=_KEY,
-        set_={
-            "wake_at": sa.case(
-                (lanes.c.fence != new.fence, lanes.c.wake_at),
-                (lanes.c.next_position == new.next_position, sa.null()),
-                else_=new.wake_at,
-            ),
-            "expires_at": sa.case(
-                (sa.and_(lanes.c.fence == new.fence, lanes.c.next_position == new.next_position), sa.null()),
-                else_=lanes.c.expires_at,
-            ),
-        },
-    ).returning(lanes.c.account_id, lanes.c.owner_id, lanes.c.lane, lanes.c.fence, lanes.c.wake_at)
-
-
 _due = (
     sa.select(lanes.c.account_id, lanes.c.owner_id, lanes.c.lane, lanes.c.fence)
     .where(lanes.c.wake_at <= sa.bindparam("now"))
@@ -200,36 +115,32 @@ _release_held = (
 
 async def publish(tx: Tx, rows: Sequence[Publish], *, node: str, wake_at: int) -> dict[LaneKey, Published]:
     """Give out positions; a free lane becomes ``node``'s until ``wake_at``."""
-    ordered = sorted(rows, key=lambda row: row.key)
-    found: dict[LaneKey, Published] = {}
-    for start, size in runs(len(ordered), MOST_ROWS):
-        params: dict[str, str | int] = {"node": node, "wake_at": wake_at}
-        for place, row in enumerate(ordered[start : start + size]):
-            params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
-            params[f"count_{place}"] = row.count
-            params[f"at_{place}"] = row.at
-        for each in await tx.fetch(_publish_statement(size), params):
-            found[each[0], each[1], each[2]] = Published(each[3], each[4], each[5], each[6], each[7])
-    return found
+    ordered = [(*row.key, row.count, row.at, row.at) for row in sorted(rows, key=_key_of)]
+    found = await PUBLISH.run(tx, ordered, {"node": node, "wake_at": wake_at})
+    return {(each[0], each[1], each[2]): Published(each[3], each[4], each[5], each[6], each[7]) for each in found}
+
+
+def _key_of(row: Publish | Settle) -> LaneKey:
+    return row.key
 
 
 async def settle(tx: Tx, rows: Sequence[Settle]) -> dict[LaneKey, bool]:
     """Keep or release lanes; return those whose fence still holds, and for each whether it was released."""
     own = [row for row in rows if is_own(row.key)]
-    ordered = sorted((row for row in rows if not is_own(row.key)) if own else rows, key=lambda row: row.key)
+    ordered = sorted((row for row in rows if not is_own(row.key)) if own else rows, key=_key_of)
     fences = {row.key: row.fence for row in ordered}
     held = await _settle_own(tx, own) if own else {}
-    for start, size in runs(len(ordered), MOST_ROWS):
-        params: dict[str, str | int] = {}
-        for place, row in enumerate(ordered[start : start + size]):
-            params[f"account_{place}"], params[f"owner_{place}"], params[f"lane_{place}"] = row.key
-            params[f"fence_{place}"] = row.fence
-            params[f"wake_at_{place}"] = row.wake_at
-            params[f"release_at_{place}"] = _NEVER if row.release_at_position is None else row.release_at_position
-        for each in await tx.fetch(_settle_statement(size), params):
-            key = (each[0], each[1], each[2])
-            if each[3] == fences[key]:
-                held[key] = each[4] is None
+    found = await SETTLE.run(
+        tx,
+        [
+            (*row.key, _NEVER if row.release_at_position is None else row.release_at_position, row.fence, row.wake_at)
+            for row in ordered
+        ],
+    )
+    for each in found:
+        key = (each[0], each[1], each[2])
+        if each[3] == fences[key]:
+            held[key] = each[4] is None
     return held
 
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from switchbay.infra.db import Row, Tx
 from switchbay.infra.db.bulk import runs
 from switchbay.webhooks.domain import Origin, Pending
-from switchbay.webhooks.store.lanes import MOST_ROWS, LaneKey
+from switchbay.webhooks.store.lane_upserts import MOST_ROWS
+from switchbay.webhooks.store.lanes import LaneKey
 from switchbay.webhooks.store.listing import first_id_at
 from switchbay.webhooks.tables import deliveries, lanes
 

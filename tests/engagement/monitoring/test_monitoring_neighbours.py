@@ -20,7 +20,7 @@ async def client(stage: MonitoringStage, vault: Vault) -> AsyncIterator[httpx.As
     """A client of the three calls; "bob" is an agent, "dev" a developer."""
     accounts = Accounts(stage.db, stage.clock, Randomness(), vault, password_hashing=cheap_passwords())
     for name, role in (("bob", Role.AGENT), ("dev", Role.DEVELOPER)):
-        await accounts.create_user(ACCOUNT, name, name, PASSWORD, [role], OPERATOR)
+        await accounts.create_user(ACCOUNT, name, PASSWORD, [role], OPERATOR)
     app = Application(routes(stage.monitoring, accounts, stage.clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://switchbay.test") as made:
         bearers = {name: (await accounts.login(ACCOUNT, name, PASSWORD, None)).bearer for name in ("bob", "dev")}

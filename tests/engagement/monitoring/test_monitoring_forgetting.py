@@ -4,9 +4,14 @@ from typing import Any
 
 from support.accounts_house import ACCOUNT
 from support.monitoring_stage import MonitoringStage
+from switchbay.accounts.public import OPERATOR
 from switchbay.engagement.monitoring.service import Options
 from switchbay.engagement.monitoring.workers import purge_once
 from switchbay.infra.db import Tx
+from switchbay.infra.machine import Randomness
+from switchbay.messaging.commit import Outcome
+from switchbay.messaging.domain import Command
+from switchbay.messaging.history.erasing import Erasing
 
 _DAY = 24 * 3_600
 _DEFAULTS = Options()
@@ -56,3 +61,24 @@ async def test_the_sessions_of_somebody_are_deleted_with_their_visitors(stage: M
     assert (await stage.engage(session=other)).status_code == 200
     answer = await stage.engage(session=sessions[0])
     assert (answer.status_code, answer.json()["visitorId"] == sessions[0]["vid"]) == (201, False)
+
+
+async def test_erasing_a_consumer_erases_their_sessions_and_a_pseudonym_is_left(stage: MonitoringStage) -> None:
+    erasing = Erasing(stage.db, stage.clock, Randomness(), _NoConversations(), rows=1)
+    erasing.forget_with(stage.monitoring.forget)
+    for _ in range(2):
+        await stage.begin({"consumerId": "kim"})
+    await stage.begin({"consumerId": "lee"})
+    asked = await erasing.request(ACCOUNT, "kim", OPERATOR)
+    while await erasing.erase_once():
+        pass
+    assert (await erasing.find(ACCOUNT, asked.erasure_id)).finished_at == stage.clock.now_ms()
+    assert [[row[1] for row in rows] for rows in await stage.rows()][1] == ["lee"]
+    assert [len(rows) for rows in await stage.rows()] == [1, 1, 1]
+
+
+class _NoConversations:
+    """A messaging room in which kim has never said anything."""
+
+    async def submit(self, command: Command) -> Outcome:
+        raise AssertionError(command)

@@ -44,9 +44,10 @@ def go_shopping(stage: Stage, screen: Screen) -> None:
     help_offer = shown.visit("/checkout.html", "checkout")
     screen.say(f"   and {_design(stage, help_offer)['presentation']['titles']['']!r} when the card is declined")
     totals = mapping(mapping(stage.admin.call("GET", "/reports/engagements")).get("totals"))
-    if totals.get("offered", 0) < 2 or not totals.get("displayed"):  # noqa: PLR2004 - the two above
+    offered, displayed = int(str(totals.get("offered"))), int(str(totals.get("displayed")))
+    if offered < 2 or not displayed:  # noqa: PLR2004 - the two above
         raise StoryFailed(f"the report counts {totals}")
-    screen.done(f"two offers made, {totals['displayed']} shown; in the browser they open the messenger")
+    screen.done(f"{offered} offers made, {displayed} shown; in the browser they open the messenger")
 
 
 class _Visitor:

@@ -5,7 +5,17 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from switchbay.engagement.domain.visit import Cart, Context, Page, Person, Product, Purchase, Visit
+from switchbay.engagement.domain.visit import (
+    Cart,
+    Context,
+    LeadReport,
+    Page,
+    Person,
+    Product,
+    Purchase,
+    Visit,
+    VisitError,
+)
 from switchbay.engagement.monitoring.domain.bounds import (
     MOST_CONTEXTS,
     MOST_OF_OTHERS,
@@ -77,3 +87,33 @@ def test_a_visit_of_long_texts_loses_details_until_it_fits() -> None:
     assert (kept.page_count, kept.contexts) == (20, visit.contexts)
     assert kept.cart is not None
     assert kept.cart.total == 1
+
+
+def test_long_addresses_cost_pages_and_nothing_else() -> None:
+    visit = structs.replace(
+        _FRESH,
+        pages=tuple(Page(id=str(place), at=place, url="x" * 1_000, referrer="y" * 1_000) for place in range(25)),
+        errors=tuple(VisitError(message=f"Card declined {place}", code="E7") for place in range(MOST_OF_OTHERS)),
+        viewed=(Product(name="Lamp", sku="L-1"),) * 30,
+        cart=Cart(total=1, last_total_change=1, products=(Product(name="Lamp"),) * 3),
+    )
+    kept = msgspec.msgpack.decode(pack(visit), type=Visit)
+    assert kept.pages == visit.pages[-6:]
+    assert (kept.errors, kept.viewed, kept.cart) == (visit.errors, visit.viewed, visit.cart)
+
+
+def test_long_purchases_and_leads_go_when_nothing_else_is_left() -> None:
+    long = "x" * 250
+    visit = structs.replace(
+        _FRESH,
+        pages=(Page(id="1", at=1, url=long),),
+        errors=(VisitError(message=long),),
+        purchases=tuple(Purchase(order_id=f"{place}{long}", currency=long) for place in range(MOST_OF_OTHERS)),
+        leads=tuple(LeadReport(lead_id=f"{place}{long}", topic=long) for place in range(MOST_OF_OTHERS)),
+    )
+    packed = pack(visit)
+    assert len(packed) <= ROW_BYTES
+    kept = msgspec.msgpack.decode(packed, type=Visit)
+    assert (kept.pages, kept.errors) == (visit.pages, ())
+    assert kept.purchases[-1] == visit.purchases[-1]
+    assert kept.leads[-1] == visit.leads[-1]

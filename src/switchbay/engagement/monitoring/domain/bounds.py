@@ -6,9 +6,10 @@ locations) is kept as totals, so that a long visit loses nothing but details of 
 
 from typing import Final
 
+import msgspec
 from msgspec import structs
 
-from switchbay.engagement.domain.visit import Cart, Context, Visit
+from switchbay.engagement.domain.visit import Cart, Context, Product, Visit
 
 MOST_PAGES: Final = 25
 MOST_CONTEXTS: Final = 30
@@ -58,17 +59,47 @@ def _is_long(visit: Visit) -> bool:
 
 
 def shorter(visit: Visit) -> Visit:
-    """The visit with the older half of every list gone that does not decide what may be offered."""
-    return structs.replace(
-        visit,
-        pages=visit.pages[-(len(visit.pages) // 2 or 1) :],
-        viewed=visit.viewed[-(len(visit.viewed) // 2) :] if len(visit.viewed) > 1 else (),
-        errors=visit.errors[-(len(visit.errors) // 2) :] if len(visit.errors) > 1 else (),
-        services=visit.services[-(len(visit.services) // 2) :] if len(visit.services) > 1 else (),
-        searches=visit.searches[-(len(visit.searches) // 2) :] if len(visit.searches) > 1 else (),
-        cart=_shorter_cart(visit.cart, 0 if visit.cart is None else len(visit.cart.products) // 2),
-        person=structs.replace(visit.person, contacts=""),
-    )
+    """The visit without the older half of what takes the most room in it; itself where nothing is left to leave out.
+
+    What long texts of one kind take up is so paid for by that kind: a page of a long address costs no errors. What
+    decides about counting twice, purchases and leads, goes only when nothing else is left.
+    """
+    for names in (_DETAILS, _COUNTED):
+        name = max(names, key=lambda each: _bulk(visit, each))
+        if _bulk(visit, name):
+            return _without_older_half(visit, name)
+    return visit
+
+
+_DETAILS: Final = ("pages", "viewed", "errors", "services", "searches", "cart", "person")
+_COUNTED: Final = ("purchases", "leads")
+_size: Final = msgspec.msgpack.Encoder().encode
+
+
+def _bulk(visit: Visit, name: str) -> int:
+    """Bytes that a part takes of which something can be left out; the current page always stays."""
+    part: object = getattr(visit, name)
+    if name == "cart":
+        part = _products(visit)
+    elif name == "person":
+        part = visit.person.contacts
+    elif name == "pages":
+        part = visit.pages[:-1]
+    return len(_size(part)) if part else 0
+
+
+def _without_older_half(visit: Visit, name: str) -> Visit:
+    if name == "cart":
+        return structs.replace(visit, cart=_shorter_cart(visit.cart, len(_products(visit)) // 2))
+    if name == "person":
+        return structs.replace(visit, person=structs.replace(visit.person, contacts=""))
+    members: tuple[object, ...] = getattr(visit, name)
+    kept = members[(len(members) + 1) // 2 :]
+    return structs.replace(visit, **{name: kept or (members[-1:] if name == "pages" else ())})
+
+
+def _products(visit: Visit) -> tuple[Product, ...]:
+    return () if visit.cart is None else visit.cart.products
 
 
 def _shorter_cart(cart: Cart | None, most: int) -> Cart | None:

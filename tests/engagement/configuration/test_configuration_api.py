@@ -120,6 +120,30 @@ async def test_a_stale_revision_and_none_are_refused(house: CampaignsHouse) -> N
     assert await house.state() == before
 
 
+async def test_engagements_of_one_campaign_are_listed_as_all_others_are(house: CampaignsHouse) -> None:
+    app = await house.install(EVERYTHING)
+    location = await house.make("locations")
+    one, other = await house.make("campaigns"), await house.make("campaigns")
+    some = [
+        await house.make("engagements", campaignId=one["id"], appInstallationId=app, entryPoints=[location["id"]])
+        for _ in range(3)
+    ]
+    await house.make("engagements", campaignId=other["id"], appInstallationId=app)
+    await house.call("DELETE", f"/engagements/{some[0]['id']}", if_match="*")
+
+    async def ids(query: str) -> list[int]:
+        return [each["id"] for each in await house.read(query)]
+
+    of_one = f"/engagements?campaignId={one['id']}"
+    assert await ids(of_one) == [some[1]["id"], some[2]["id"]]
+    assert await ids(f"{of_one}&limit=1") == [some[1]["id"]]
+    assert await ids(f"{of_one}&after={some[1]['id']}") == [some[2]["id"]]
+    assert await ids(f"{of_one}&includeDeleted=true") == [each["id"] for each in some]
+    # What uses another object is no engagement of a campaign, and a campaign holds nothing but engagements.
+    assert await ids(f"/engagements?campaignId={location['id']}") == []
+    assert await ids(f"/locations?campaignId={one['id']}") == []
+
+
 async def test_a_deleted_object_is_gone_but_kept(house: CampaignsHouse) -> None:
     one = await house.make("connectors", type="auth", issuer="https://issuer.example.com")
     gone = await house.call("DELETE", f"/connectors/{one['id']}", if_match="1")

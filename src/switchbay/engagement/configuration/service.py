@@ -105,13 +105,17 @@ class Configuration:
         most: int = 1 << 30,
         with_deleted: bool = False,
     ) -> Listing:
-        """The objects of a type in the order of their ids; of engagements only a campaign's, if one is given."""
+        """The objects of a type in the order of their ids; those of a campaign, if one is given, are engagements."""
 
         async def work(tx: Tx) -> Listing:
             if campaign_id is None:
                 found = await store.list_type(tx, account_id, type_, after=after, most=most, with_deleted=with_deleted)
             else:
-                found = await _users(tx, account_id, campaign_id)
+                found = [
+                    one
+                    for one in await _engagements_of(tx, account_id, campaign_id, with_deleted=with_deleted)
+                    if type_ == "engagement" and one.id > after
+                ][:most]
             return await self._listing(tx, account_id, found)
 
         return await self._db.read(work)
@@ -356,6 +360,16 @@ async def _users(tx: Tx, account_id: str, object_id: int) -> list[AnyObject]:
     users = await store.find_users(tx, account_id, [object_id])
     found = await store.find_objects(tx, account_id, users.get(object_id, ()))
     return sorted(found.values(), key=lambda one: one.id)
+
+
+async def _engagements_of(tx: Tx, account_id: str, campaign_id: int, *, with_deleted: bool) -> list[AnyObject]:
+    """A campaign's engagements. What is deleted refers to nothing any more, so it is looked for among all."""
+    found = (
+        await store.list_type(tx, account_id, "engagement", with_deleted=True)
+        if with_deleted
+        else await _users(tx, account_id, campaign_id)
+    )
+    return [one for one in found if isinstance(one, EngagementObject) and one.campaign_id == campaign_id]
 
 
 def _user(one: AnyObject) -> JsonValue:

@@ -34,7 +34,7 @@ class TargetingStage:
 
     async def post(self, path: str, body: object, user: str = "manager") -> httpx.Response:
         """Ask as a user."""
-        headers = {"Authorization": f"Bearer {self.house.bearers[user]}"}
+        headers = {"Authorization": f"Bearer {await self.house.bearer(user)}"}
         return await self.client.post(f"/accounts/{BRAND}{path}", json=body, headers=headers)
 
     async def engagement(self, *, conditions: Sequence[Any] = (), **campaign: Any) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import bare, history, opening, scenarios, sockets, tokens, visits
+from bench import bare, evaluations, history, opening, scenarios, sockets, tokens, visits
 from bench.endpoints import NGINX
 from bench.rounds import LOAD
 from bench.stage import Stage
@@ -36,6 +36,12 @@ def _show(title: str, result: dict[str, Any]) -> None:
 
 
 _Found = Iterator[tuple[str, dict[str, Any]]]
+
+
+def _shown(found: _Found) -> _Found:
+    for title, figures in found:
+        _show(title, figures)
+        yield title, figures
 
 
 def _engine(engine: str, given: argparse.Namespace) -> dict[str, Any]:
@@ -164,7 +170,8 @@ def main() -> None:
     """Measure both engines and print the figures; with ``--json`` also write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__, prog="make bench ARGS=…")
     parser.add_argument("--engine", choices=["sqlite", "postgresql", "both"], default="both")
-    parser.add_argument("--only", choices=["all", *_MESSAGES, "tokens"], default="all", help="measure one part alone")
+    parts = ["all", *_MESSAGES, "tokens", "evaluations"]
+    parser.add_argument("--only", choices=parts, default="all", help="measure one part alone")
     parser.add_argument("--seconds", type=float, default=5, help="of each round")
     parser.add_argument("--full", action="store_true", help="the whole matrix, and a million events where it can be")
     parser.add_argument("--held", type=int, help="events held by a gate (30000; in full a million; 0: none)")
@@ -199,7 +206,11 @@ def main() -> None:
     if "Python" in (about["load_generator"], about["receiver"]):
         print("  wrk and nginx are not both there: what stands in for them takes much of this machine", flush=True)
     engines = ["sqlite", "postgresql"] if given.engine == "both" else [given.engine]
-    figures = {"about": about, **{engine: _engine(engine, given) for engine in engines}}
+    figures: dict[str, Any] = {"about": about}
+    if given.only in {"all", "evaluations"}:
+        figures["evaluations"] = dict(_shown(evaluations.evaluations(given.seconds)))
+    if given.only != "evaluations":
+        figures.update({engine: _engine(engine, given) for engine in engines})
     if given.issuers and given.only in {"all", "tokens"}:
         figures["issuers"] = tokens.issuers(given.issuers)
         _show("issuers", figures["issuers"])

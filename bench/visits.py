@@ -160,7 +160,8 @@ def _rounds(stage: Stage, app: str, seconds: float, count: int) -> dict[str, Any
             }
             ids = f"v=1.1&vid={visit.visitor_id}&sid={visit.session_id}"
             lines.write(f"/api/account/{ACCOUNT}/app/{app}/engagement?{ids}\t{json.dumps(body)}\n")
-    _wrk(stage, "/", file, 1, 0)  # warm the caches and the connections
+    stage.call("POST", f"/api/account/{ACCOUNT}/app/{app}/engagement?v=1.1", {})  # it loads what reads user agents
+    _wrk(stage, "/", file, 2, 0)  # warm the caches and the connections
     cpu = stage.usage()[0]
     empty = _empty(stage, seconds)
     idle = stage.usage()[0] - cpu
@@ -172,7 +173,7 @@ def _rounds(stage: Stage, app: str, seconds: float, count: int) -> dict[str, Any
     return {
         "empty_endpoint_per_second": round(empty),
         "engagement_per_second": round(per_second),
-        "share_of_the_empty_endpoint": round(per_second / empty, 2),
+        "share_of_the_empty_endpoint": round(per_second / max(1, empty), 2),
         "server_cpu_ms_per_empty_request": round(idle * 1000 / max(1, empty * seconds), 3),
         "server_cpu_ms_per_request": round(spent * 1000 / max(1, full["answered"]), 3),
         "p50_ms_at_half_load": half["p50_ms"],

@@ -34,7 +34,7 @@ def page_address(stage: Stage) -> str:
 def visit(stage: Stage, screen: Screen) -> None:
     """Walk through a visit once; raise StoryFailed at the first thing that is not as it should be."""
     screen.step(f"the account lets pages of {stage.page_address} use the web messenger")
-    stage.admin.call("PATCH", "", body={"web_origins": [stage.page_address]})
+    stage.allow_pages()
     trust = ssl_context_for_client(stage.ca_file)
     with httpx.Client(verify=trust, timeout=_SECONDS, headers={"Origin": stage.page_address}) as browser:
         _load(browser, page_address(stage), "page.js")

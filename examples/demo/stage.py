@@ -92,6 +92,10 @@ class Stage:
         """End the children in the reverse order."""
         self._ending.close()
 
+    def allow_pages(self) -> None:
+        """Let the pages that the demo serves use the web messenger."""
+        self.admin.call("PATCH", body={"web_origins": [self.page_address, self.shop_address]})
+
     def _environment(self) -> dict[str, str]:
         """Settings for our children: the connector is on this host, with a certificate of the local authority."""
         return {

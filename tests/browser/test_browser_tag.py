@@ -318,7 +318,10 @@ async def test_a_failure_is_tried_again_and_a_refusal_is_not(shop: TagShop) -> N
     asked.clear()
     answers[:] = [400]
     await shop.page.evaluate("switchbay.push(['page', ['category']])")
+    await shop.page.clock.run_for(1_000)
+    await shop.until(lambda: has_asked(1))
     await shop.page.clock.run_for(200_000)
+    await asyncio.sleep(0.3)
     assert asked == [400]
 
 

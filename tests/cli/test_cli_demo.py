@@ -50,7 +50,7 @@ def test_demo_that_is_stopped_ends_its_children(tmp_path: Path, number: signal.S
         process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert len(started) == 4
+    assert len(started) == 5
     assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
 
 

@@ -90,7 +90,8 @@ class Maker:
 
     def polarity(self) -> c.Polarity:
         """Mostly include."""
-        return self.pick(("include", "include", "exclude"))
+        polarity: c.Polarity = self.pick(("include", "include", "exclude"))
+        return polarity
 
     def entry_point(self) -> c.EntryPoint:
         """A condition of a location."""
@@ -117,8 +118,8 @@ class Maker:
         """A rule for a viewed product."""
         given = self.pick((("name",), ("sku",), (), ("name", "category")))
         prices = self.pick(((), ("price_min",), ("price_min", "price_max"))) if not given or self.number(4) == 0 else ()
-        names = {member: self.pick(_NAMES) for member in given}
-        return c.ViewedRule(**names, **{member: float(self.number()) for member in prices})
+        members: dict[str, Any] = {member: self.pick(_NAMES) for member in given}
+        return c.ViewedRule(**(members | {member: float(self.number()) for member in prices}))
 
     def error_rule(self) -> c.ErrorRule:
         """A rule for an error."""
@@ -141,7 +142,8 @@ class Maker:
             lambda: c.ViewedProducts(**self.lists(self.viewed_rule)),
             lambda: c.ServiceActivity(self.some(lambda: c.ServiceRule(self.pick(_NAMES), self.some(self.number)))),
         )
-        return self.pick(makers)()
+        make: Callable[[], c.Behavior] = self.pick(makers)
+        return make()
 
     def address_range(self) -> c.AddressRange:
         """A range of addresses."""
@@ -197,7 +199,8 @@ class Maker:
                 self.polarity(),
             ),
         )
-        return self.pick(makers)()
+        make: Callable[[], c.Audience] = self.pick(makers)
+        return make()
 
     def published(self, engagements: int, conditions: int = 2) -> Published:
         """What an account offers."""

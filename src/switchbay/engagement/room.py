@@ -59,7 +59,7 @@ class Engagements:
             self.reports.record,
             options,
         )
-        self.explanations = Explanations(db, clock, apps, _Visits(self.monitoring), find_open)
+        self.explanations = Explanations(db, clock, apps, SessionsThatGoOn(self.monitoring), find_open)
         self.conversations = Conversations(self.campaigns.offers, self.monitoring, self.reports.record)
         messaging.admit_with(self.conversations.admit)
         messaging.record_with(self.conversations.follow)
@@ -94,7 +94,7 @@ class Engagements:
         await self.campaigns.stop()
 
 
-class _Visits:
+class SessionsThatGoOn:
     """Sessions that go on, as explanations ask for them."""
 
     def __init__(self, monitoring: Monitoring) -> None:

@@ -10,6 +10,7 @@ from support.campaigns_house import BRAND, EVERYTHING, NOTHING, OTHER_BRAND, Cam
 from switchbay.accounts.public import OPERATOR
 from switchbay.apps.public import Apps
 from switchbay.engagement.configuration.publishing import Offers
+from switchbay.engagement.targeting.semantics import Interpreter
 from switchbay.infra.db import Database, open_database
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import ManualClock, Randomness
@@ -26,6 +27,16 @@ async def test_nothing_is_published_of_an_account_without_campaigns(house: Campa
     for account in (BRAND, "nobody", "not an account's id!"):
         published = await house.published(account)
         assert (published.account_id, published.engagements, published.control_percentage) == (account, (), 5)
+
+
+async def test_days_are_counted_in_the_time_zone_of_the_account(house: CampaignsHouse) -> None:
+    assert (await house.published()).time_zone == "UTC"
+    changed = await house.call("PUT", "/settings", {"timeZone": "Pacific/Auckland"}, if_match="*")
+    assert changed.status_code == 200
+    published = await house.published()
+    assert published.time_zone == "Pacific/Auckland"
+    # 23:00 UTC on 28 February is 1 March there: who was born on it has their birthday.
+    assert Interpreter(published).today(1_772_319_600_000).isoformat() == "2026-03-01"
 
 
 async def test_published_engagements_have_everything_resolved(house: CampaignsHouse) -> None:

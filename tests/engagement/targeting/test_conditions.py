@@ -212,7 +212,7 @@ def test_time_on_the_present_page_counts_until_now() -> None:
     assert holds(c.TimeOnLocation((c.Stay(1, 5),)), pages=pages, millis_on={1: 2_999}) is False
 
 
-def _context(engagement_id: int, **happened: int) -> Context:
+def _context(engagement_id: int, **happened: Any) -> Context:
     return Context(id="1", at=1, campaign_id=1, engagement_id=engagement_id, revision=1, page_id="1", **happened)
 
 
@@ -516,7 +516,8 @@ def test_age(person: Person, expected: bool) -> None:
     ],
 )
 def test_amounts(make: Any, member: str, low: int | None, high: int | None, value: int | None, expected: bool) -> None:
-    customer = Customer(**{member: value})
+    given: dict[str, Any] = {member: value}
+    customer = Customer(**given)
     assert holds(make(low, high), customer=customer) is expected
     assert holds(make(low, high, "exclude"), customer=customer) is not expected
 
@@ -530,7 +531,8 @@ def test_amounts(make: Any, member: str, low: int | None, high: int | None, valu
     ],
 )
 def test_listed_names(make: Any, member: str, ignores_case: bool) -> None:
-    customer = Customer(**{member: "Ab1"})
+    given: dict[str, Any] = {member: "Ab1"}
+    customer = Customer(**given)
     assert holds(make(("x", "Ab1")), customer=customer) is True
     assert holds(make(("aB1",)), customer=customer) is ignores_case
     assert holds(make(("Ab",)), customer=customer) is False

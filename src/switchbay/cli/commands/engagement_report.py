@@ -68,10 +68,8 @@ def _show(answer: dict[str, JsonValue]) -> None:
     lines = objects(answer.get("lines"))
     parts = [name for name in _PARTS if lines and name in lines[0]]
     titles = [name.upper().replace("_", " ") for name in (*parts, *_COUNTS)]
-    rows = [[line.get(name) for name in (*parts, *_COUNTS)] for line in lines]
+    rows: list[list[object]] = [[line.get(name) for name in (*parts, *_COUNTS)] for line in lines]
     if lines:
         totals = mapping(answer.get("totals"))
-        rows.append(
-            ["total" if place == 0 else "" for place in range(len(parts))] + [totals.get(name) for name in _COUNTS]
-        )
+        rows.append(["total", *[""] * (len(parts) - 1), *(totals.get(name) for name in _COUNTS)])
     print_table(titles, rows)

@@ -99,6 +99,7 @@ def published_of(
         about_to_abandon=settings.about_to_abandon,
         locations=tuple(parts.locations.values()),
         engagements=engagements,
+        time_zone=settings.time_zone,
     )
 
 

@@ -1,6 +1,6 @@
 """The management API of explanations and simulations, for administrators and campaign managers."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -9,7 +9,6 @@ from switchbay.accounts.public import Accounts, Role, require
 from switchbay.engagement.targeting import errors
 from switchbay.engagement.targeting.service import Explanations
 from switchbay.infra.web import decode_as, json_response, read_body
-from switchbay.kit.jsonvalue import JsonValue
 
 MOST_VISIT_BYTES: Final = 256 * 1024
 MOST_CROWD_BYTES: Final = 4 * 1024 * 1024
@@ -21,7 +20,7 @@ _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 class ExplainIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A visit that is written down, or the ids of a session; the app that asks, by default the engagement's; when."""
 
-    visit: dict[str, JsonValue] | None = None
+    visit: dict[str, Any] | None = None
     visitor_id: _Text | None = None
     session_id: _Text | None = None
     app_installation_id: _Text | None = None
@@ -31,7 +30,7 @@ class ExplainIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 class SimulateIn(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Visits that are written down, or how many are to be made up; the seed of all chance; when."""
 
-    visits: list[JsonValue] | None = None
+    visits: list[Any] | None = None
     count: int | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 1
     at: _Moment | None = None

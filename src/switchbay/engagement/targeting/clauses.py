@@ -1,13 +1,12 @@
 """Conditions as the index keeps them: clauses, all of which must hold.
 
 A clause says what it reads and which values fit, so that many clauses which read the same can be looked up at once, and
-it has a ``check`` that decides it alone. Some clauses are looked up by less than they say (``is_exact`` is false): what
+it has a ``probe`` that decides it alone. Some clauses are looked up by less than they say (``is_exact`` is false): what
 is found so is then checked. The conditions of one kind in an audience are one clause; a behaviour's condition is one or
-more. Equal conditions give the same clause, and the same check.
+more. Equal conditions give the same clause, and the same probe.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from math import inf
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from switchbay.engagement.domain import conditions as c
@@ -15,11 +14,11 @@ from switchbay.engagement.domain.conditions import Match
 from switchbay.engagement.targeting import facts as read
 from switchbay.engagement.targeting.audiences import address_number
 from switchbay.engagement.targeting.facts import Facts, Reader
+from switchbay.engagement.targeting.probes import Check, Probe, any_of, between, by_check, longer, one_of
 from switchbay.engagement.targeting.semantics import evaluate
 from switchbay.engagement.targeting.texts import words_of
 from switchbay.engagement.targeting.verdicts import together
 
-Check: TypeAlias = Callable[[Facts], bool]
 Range: TypeAlias = tuple[float | None, float | None]
 Form: TypeAlias = Literal["one", "many", "number", "numbers", "timed", "texts", "none"]
 """What the reader gives: a value, a collection of values, a number or None, numbers, numbers by key, a text. ``none``:
@@ -37,9 +36,9 @@ class Clause(NamedTuple):
     include: tuple[Any, ...] | None
     exclude: tuple[Any, ...]
     is_exact: bool
-    check: Check
+    probe: Probe
     cost: int = 1
-    """How dear the check is: cheaper ones are made first."""
+    """How dear the probe is: cheaper ones come first."""
 
 
 def _by_evaluation(conditions: Sequence[c.Condition]) -> Check:
@@ -66,8 +65,8 @@ def _one(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[H
         value = facts[reader]
         return (wanted is None or value in wanted) and value not in barred
 
-    alone = check if wanted is None or barred else _is_in(reader, wanted)
-    return Clause("one", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=alone)
+    probe = by_check(check) if wanted is None or barred else one_of(reader, wanted)
+    return Clause("one", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, probe=probe)
 
 
 def _many(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[Hashable] = ()) -> Clause:
@@ -78,8 +77,8 @@ def _many(reader: Reader, include: Iterable[Hashable] | None, exclude: Iterable[
         values = facts[reader]
         return (wanted is None or not wanted.isdisjoint(values)) and barred.isdisjoint(values)
 
-    alone = check if wanted is None or barred else _has_any(reader, wanted)
-    return Clause("many", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, check=alone)
+    probe = by_check(check) if wanted is None or barred else any_of(reader, wanted)
+    return Clause("many", reader, None if wanted is None else tuple(wanted), tuple(barred), is_exact=True, probe=probe)
 
 
 def _number(reader: Reader, include: Sequence[Range] | None, exclude: Sequence[Range] = ()) -> Clause:
@@ -90,31 +89,9 @@ def _number(reader: Reader, include: Sequence[Range] | None, exclude: Sequence[R
         value = facts[reader]
         return (wanted is None or _in_any(value, wanted)) and not _in_any(value, barred)
 
-    alone = check if wanted is None or len(wanted) != 1 or barred else _is_between(reader, *wanted[0])
-    return Clause("number", reader, wanted, barred, is_exact=True, check=alone)
-
-
-# The commonest checks, without what they do not need.
-
-
-def _is_in(reader: Reader, wanted: frozenset[Hashable]) -> Check:
-    if reader in read.AT_HAND:
-        return lambda facts: reader(facts) in wanted
-    return lambda facts: facts[reader] in wanted
-
-
-def _has_any(reader: Reader, wanted: frozenset[Hashable]) -> Check:
-    if len(wanted) == 1:
-        (value,) = wanted
-        return lambda facts: value in facts[reader]
-    return lambda facts: not wanted.isdisjoint(facts[reader])
-
-
-def _is_between(reader: Reader, low: float | None, high: float | None) -> Check:
-    least, most = (-inf if low is None else low), (inf if high is None else high)
-    if reader in read.AT_HAND:
-        return lambda facts: (value := reader(facts)) is not None and least <= value <= most
-    return lambda facts: (value := facts[reader]) is not None and least <= value <= most
+    is_plain = wanted is not None and len(wanted) == 1 and not barred
+    probe = between(reader, *wanted[0]) if wanted is not None and is_plain else by_check(check)
+    return Clause("number", reader, wanted, barred, is_exact=True, probe=probe)
 
 
 def _in_any(value: float | None, ranges: tuple[Range, ...]) -> bool:
@@ -125,11 +102,11 @@ def _in_any(value: float | None, ranges: tuple[Range, ...]) -> bool:
 
 def _checked(clause: Clause, conditions: Sequence[c.Condition], cost: int = 3) -> Clause:
     """A clause that is looked up by less than the conditions say."""
-    return clause._replace(is_exact=False, check=_by_evaluation(conditions), cost=cost)
+    return clause._replace(is_exact=False, probe=by_check(_by_evaluation(conditions)), cost=cost)
 
 
 def _unindexed(check: Check, cost: int) -> Clause:
-    return Clause("none", read.device_family, None, (), is_exact=False, check=check, cost=cost)
+    return Clause("none", read.device_family, None, (), is_exact=False, probe=by_check(check), cost=cost)
 
 
 def _lower(texts: Iterable[str]) -> set[str]:
@@ -234,7 +211,8 @@ def _keywords(conditions: Sequence[Any]) -> Clause:
 
 def _referral(conditions: Sequence[Any]) -> Clause:
     rules: tuple[Match, ...] = tuple(dict.fromkeys(rule for one in conditions for rule in one.include))
-    return Clause("texts", read.external_referrer, rules, (), is_exact=True, check=_by_evaluation(conditions), cost=4)
+    probe = by_check(_by_evaluation(conditions))
+    return Clause("texts", read.external_referrer, rules, (), is_exact=True, probe=probe, cost=4)
 
 
 def _registered(conditions: Sequence[Any]) -> Clause:
@@ -300,7 +278,8 @@ def _stay(rule: c.Stay) -> Clause:
 
     if millis < 0:
         return _unindexed(check, 1)  # holds for who was never there
-    return Clause("timed", read.millis_on_locations, ((location, millis),), (), is_exact=True, check=check)
+    probe = longer(read.millis_on_locations, location, millis)
+    return Clause("timed", read.millis_on_locations, ((location, millis),), (), is_exact=True, probe=probe)
 
 
 def _dear(cost: int) -> Callable[[Any], Iterator[Clause]]:
@@ -320,7 +299,7 @@ def engaged_clause(condition: c.EngagedInSession, engagement_id: int) -> Clause:
     check = _engaged_check(condition, engagement_id)
     if not condition.include:
         return _unindexed(check, 2)
-    return _many(read.interactions, condition.include)._replace(is_exact=False, check=check, cost=2)
+    return _many(read.interactions, condition.include)._replace(is_exact=False, probe=by_check(check), cost=2)
 
 
 def _engaged_check(condition: c.EngagedInSession, engagement_id: int) -> Check:
@@ -394,7 +373,7 @@ def _prices(ranges: tuple[Range, ...]) -> Clause:
     def check(facts: Facts) -> bool:
         return any(_in_any(price, ranges) for price in facts[read.viewed_prices])
 
-    return Clause("numbers", read.viewed_prices, ranges, (), is_exact=True, check=check)
+    return Clause("numbers", read.viewed_prices, ranges, (), is_exact=True, probe=by_check(check))
 
 
 def _services(condition: Any) -> Iterator[Clause]:  # noqa: ANN401 - as above

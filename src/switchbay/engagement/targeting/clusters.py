@@ -7,12 +7,13 @@ same in one step, and what is left is one integer's bits; what is still left aft
 checked row by row.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from switchbay.engagement.targeting.clauses import Check, Clause, Form
+from switchbay.engagement.targeting.clauses import Clause, Form
 from switchbay.engagement.targeting.facts import Facts, Reader
+from switchbay.engagement.targeting.probes import Probe, ProbedRow, add_fitting
 from switchbay.engagement.targeting.tables import LOOKUPS, Lookup
 
 _FEW = 4
@@ -22,6 +23,8 @@ _CHECKED_AT_MOST = 16
 _RARE = 1 / 16
 """A row is filed under its values where a visit is thought to have them more rarely than this."""
 _DEEPEST = 3
+_KEYED = frozenset({"one", "many", "timed"})
+"""Forms of clauses that ask for values."""
 _USUAL = 0.5
 """The share of visits for which a clause is thought to hold of which nothing is known."""
 
@@ -33,26 +36,35 @@ class Row(NamedTuple):
     clauses: tuple[Clause, ...]
 
 
-Cluster = Callable[[Facts, list[int]], None]
-"""Adds the places of the engagements whose rows fit to a list; one may be there more than once."""
+Cluster: TypeAlias = tuple[ProbedRow, ...] | Callable[[Facts, list[int]], None]
+"""A few rows as they are, or what adds the places of the engagements that fit; one may be added more than once."""
+
+
+def add_to(cluster: Cluster, facts: Facts, found: list[int]) -> None:
+    """Add the places of the engagements of a cluster that fit."""
+    if isinstance(cluster, tuple):
+        add_fitting(cluster, facts, found)
+    else:
+        cluster(facts, found)
 
 
 class Rarity:
-    """How rare it is thought that a clause holds: by how many different values all rows together ask for."""
+    """How rare it is thought that a clause holds: visitors have what many rows ask for more often than what few do."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        values: defaultdict[Reader, set[Hashable]] = defaultdict(set)
+        self._asked: defaultdict[Reader, Counter[Hashable]] = defaultdict(Counter)
         for row in rows:
             for clause in row.clauses:
-                if clause.form in {"one", "many", "timed"}:
-                    values[clause.reader].update(_keys(clause))
-        self._distinct = {reader: len(found) for reader, found in values.items()}
+                if clause.form in _KEYED:
+                    self._asked[clause.reader].update(_keys(clause))
+        self._all = {reader: counts.total() for reader, counts in self._asked.items()}
 
     def share(self, clause: Clause) -> float:
         """Return about which share of visits a clause holds for."""
-        if clause.form not in {"one", "many", "timed"} or clause.include is None:
+        if clause.form not in _KEYED or clause.include is None:
             return _USUAL
-        return min(1.0, len(clause.include) / max(2, self._distinct[clause.reader]))
+        counts = self._asked[clause.reader]
+        return sum(counts[key] for key in _keys(clause)) / max(2, self._all[clause.reader])
 
     def ordered(self, clauses: Iterable[Clause]) -> tuple[Clause, ...]:
         """Order clauses so that what is cheap and what rarely holds is checked first."""
@@ -67,7 +79,7 @@ def _keys(clause: Clause) -> Iterable[Hashable]:
 def cluster_of(rows: Sequence[Row], rarity: Rarity, depth: int = 0) -> Cluster:
     """Compile rows that are offered at the same place."""
     if len(rows) <= _FEW:
-        return _few(rows)
+        return _probed(rows)
     if depth == _DEEPEST:
         return _Many(rows).add
     filed: defaultdict[tuple[Reader, bool], defaultdict[Hashable, list[Row]]] = defaultdict(lambda: defaultdict(list))
@@ -97,29 +109,19 @@ def _by_value(listed: Sequence[tuple[Reader, bool, Mapping[Hashable, Cluster]]],
         for reader, is_single, table in listed:
             if is_single:
                 if (cluster := table.get(facts[reader])) is not None:
-                    cluster(facts, found)
+                    add_to(cluster, facts, found)
                 continue
             for value in facts[reader]:
                 if value in table:
-                    table[value](facts, found)
+                    add_to(table[value], facts, found)
         if others is not None:
-            others(facts, found)
+            add_to(others, facts, found)
 
     return add
 
 
-def _few(rows: Sequence[Row]) -> Cluster:
-    listed = tuple((row.place, tuple(clause.check for clause in row.clauses)) for row in rows)
-
-    def add(facts: Facts, found: list[int]) -> None:
-        for place, checks in listed:
-            for check in checks:
-                if not check(facts):
-                    break
-            else:
-                found.append(place)
-
-    return add
+def _probed(rows: Sequence[Row]) -> tuple[ProbedRow, ...]:
+    return tuple((row.place, tuple(clause.probe for clause in row.clauses)) for row in rows)
 
 
 class _Many:
@@ -127,7 +129,6 @@ class _Many:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._everyone = (1 << len(rows)) - 1
-        self._places = [row.place for row in rows]
         grouped: defaultdict[tuple[Form, Reader], list[tuple[int, Clause]]] = defaultdict(list)
         looked_up: dict[tuple[int, int], tuple[Form, Reader]] = {}
         for number, row in enumerate(rows):
@@ -150,7 +151,7 @@ class _Many:
         self._first = tuple(lookup.allowed for lookup, _ in lookups[:first])
         self._others = tuple(lookup.allowed for lookup, _ in lookups[first:])
         made = {group for _, group in lookups[:first]}
-        self._checks = [tuple(_left(row, number, looked_up, made)) for number, row in enumerate(rows)]
+        self._rows = [((row.place, tuple(_left(row, number, looked_up, made))),) for number, row in enumerate(rows)]
 
     def add(self, facts: Facts, found: list[int]) -> None:
         mask = self._everyone
@@ -162,20 +163,16 @@ class _Many:
         if mask:
             for allowed in self._others:
                 mask &= allowed(facts)
-            self._checked(facts, mask, len(self._places), found)
+            self._checked(facts, mask, len(self._rows), found)
 
     def _checked(self, facts: Facts, mask: int, at_most: int, found: list[int]) -> int:
         """Check rows from the last one on; the bits of those that were not checked."""
-        all_checks, places = self._checks, self._places
+        rows = self._rows
         while mask and at_most:
             at_most -= 1
             row = mask.bit_length() - 1
             mask ^= 1 << row
-            for check in all_checks[row]:
-                if not check(facts):
-                    break
-            else:
-                found.append(places[row])
+            add_fitting(rows[row], facts, found)
         return mask
 
 
@@ -191,8 +188,8 @@ def _how_many(lookups: Sequence[tuple[Lookup, object]], rows: int) -> int:
 
 def _left(
     row: Row, number: int, looked_up: dict[tuple[int, int], tuple[Form, Reader]], made: set[tuple[Form, Reader]]
-) -> Iterator[Check]:
-    """The checks of a row's clauses that no lookup decides."""
+) -> Iterator[Probe]:
+    """The probes of a row's clauses that no lookup decides."""
     for position, clause in enumerate(row.clauses):
         if looked_up.get((number, position)) not in made:
-            yield clause.check
+            yield clause.probe

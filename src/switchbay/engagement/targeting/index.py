@@ -21,7 +21,7 @@ from switchbay.engagement.targeting.clauses import (
     engaged_clause,
     identified,
 )
-from switchbay.engagement.targeting.clusters import Rarity, Row, cluster_of
+from switchbay.engagement.targeting.clusters import Rarity, Row, add_to, cluster_of
 from switchbay.engagement.targeting.days import zone_of
 from switchbay.engagement.targeting.entry_points import NOWHERE, Entry
 from switchbay.engagement.targeting.facts import Facts
@@ -96,10 +96,10 @@ class Index:
         facts = self._facts(visit, now)
         found: list[int] = []
         if (everywhere := clusters.get(None)) is not None:
-            everywhere(facts, found)
+            add_to(everywhere, facts, found)
         for location in facts.locations:
             if (cluster := clusters.get(location)) is not None:
-                cluster(facts, found)
+                add_to(cluster, facts, found)
         if not found:
             return ()
         visitor = digest(visit.visitor_id)

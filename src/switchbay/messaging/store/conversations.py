@@ -203,8 +203,9 @@ def _conversations_of(*, is_open: bool) -> sa.Select[Any]:
     )
     if is_open:
         statement = statement.where(table.is_open)
-    order = (conversations.c.started_at.desc(), conversations.c.conversation_id.desc())
-    return statement.order_by(*order).limit(sa.bindparam("most"))
+    # Nobody has as many conversations as the account: + 0 keeps SQLite from going through all of those in their order.
+    newest = (conversations.c.started_at + sa.literal_column("0")).desc()
+    return statement.order_by(newest, conversations.c.conversation_id.desc()).limit(sa.bindparam("most"))
 
 
 async def list_conversations_of(

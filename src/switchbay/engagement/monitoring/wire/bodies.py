@@ -12,9 +12,9 @@ from switchbay.engagement.monitoring.wire.limits import Address, Name, Text
 T = TypeVar("T")
 _MOST: Final = 100
 _OCTET: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+\Z"  # not $, which lets a last newline pass
 
-IPv4: TypeAlias = Annotated[str, Meta(pattern=rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$", max_length=15)]
+IPv4: TypeAlias = Annotated[str, Meta(pattern=rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\Z", max_length=15)]
 Subject: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256, pattern=_PRINTABLE)]
 OsName: TypeAlias = Literal["WINDOWS", "MAC_OSX", "LINUX", "IOS", "ANDROID"]
 
@@ -49,7 +49,7 @@ class _Body(_Part, frozen=True, kw_only=True):
     identities: Annotated[tuple[IdentityPart, ...], Meta(max_length=5)] | None = None
     client_properties: ClientProperties | None = None
     entry_points: Annotated[tuple[Address, ...], Meta(max_length=50)] | None = None
-    page_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    page_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")] | None = None
     page_title: Text | None = None
     referrer: Address | None = None
 

@@ -7,6 +7,9 @@ disk, after it has given the lock to the next, and only then tells anybody: what
 ``FULL``. The log is written in order, so one such wait is good for every commit before it, whoever made it.
 
 What was committed and is not on the disk yet can be read. Nothing leaves the process by a read before it is.
+
+A wait that failed is never tried again: the system may have dropped what it could not write, and would say the next
+time that all is well, while later commits stand behind a hole in the log. A new process reads the log anew.
 """
 
 import os
@@ -30,6 +33,7 @@ class Log:
         self._marks = marks
         self._file: int | None = None
         self._opening = threading.Lock()
+        self._failure: str | None = None
         self._is_used = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         if not self._is_used:
             connection.execute("PRAGMA synchronous=FULL")
@@ -56,12 +60,15 @@ class Log:
     def _write_out(self) -> None:
         if not self._is_used:
             return
+        if self._failure is not None:
+            raise DatabaseUnavailable(self._failure)
         try:
             file = self._open()
             if file is not None:
                 _write_out(file)
         except OSError as error:
-            raise DatabaseUnavailable(error.strerror or type(error).__name__) from error
+            self._failure = error.strerror or type(error).__name__
+            raise DatabaseUnavailable(self._failure) from error
 
     def _open(self) -> int | None:
         """The log's file, which stays the same while the database is open; None before there is one."""

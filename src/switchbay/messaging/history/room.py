@@ -1,15 +1,12 @@
 """History with its workers: the indexer, retention, erasures."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
-import structlog
-
 from switchbay.accounts.public import Account, Actor, record_audit
-from switchbay.infra.db import Database, DatabaseUnavailable, Tx
+from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
+from switchbay.infra.upkeep import Upkeep
 from switchbay.kit.jsonvalue import JsonValue
 from switchbay.messaging.files.store import delete_files_of
 from switchbay.messaging.history.erasing import Conversations, DeleteFiles, Erasing
@@ -21,9 +18,6 @@ from switchbay.messaging.history.service import AgentStates, History, People
 _INDEX_IDLE_SECONDS: Final = 1.0
 _ERASE_IDLE_SECONDS: Final = 5.0
 _PURGE_IDLE_SECONDS: Final = 60.0
-_REST: Final = 3.0
-"""How many times as long as a step took its worker rests before the next: others come first."""
-_log = structlog.get_logger("history")
 
 
 class AccountsRoom(People, Protocol):
@@ -54,26 +48,17 @@ class HistoryRoom:
         self.indexer = Indexer(db)
         self.retaining = Retaining(db, accounts, delete_files)
         self.erasing = Erasing(db, clock, randomness, messaging, delete_files)
-        self._workers: list[asyncio.Task[None]] = []
+        self._upkeep = Upkeep(clock, "history")
 
     async def start(self) -> None:
         """Begin the background work."""
-        steps: dict[str, tuple[Callable[[], Awaitable[bool]], float]] = {
-            "history-index": (self._index, _INDEX_IDLE_SECONDS),
-            "history-erase": (self.erasing.erase_once, _ERASE_IDLE_SECONDS),
-            "history-purge": (self._purge, _PURGE_IDLE_SECONDS),
-        }
-        for name, (step, idle) in steps.items():
-            self._workers.append(asyncio.create_task(self._repeat(name, step, idle), name=name))
+        self._upkeep.begin("history-index", self._index, _INDEX_IDLE_SECONDS)
+        self._upkeep.begin("history-erase", self.erasing.erase_once, _ERASE_IDLE_SECONDS)
+        self._upkeep.begin("history-purge", self._purge, _PURGE_IDLE_SECONDS)
 
     async def stop(self) -> None:
         """End it; a step under way is done or undone, never half."""
-        for worker in self._workers:
-            worker.cancel()
-        for worker in self._workers:
-            with suppress(asyncio.CancelledError):
-                await worker
-        self._workers.clear()
+        await self._upkeep.end()
 
     async def export(
         self, account_id: str, actor: Actor, *, since: int, until: int | None, after: tuple[int, str] | None
@@ -103,15 +88,3 @@ class HistoryRoom:
 
     async def _purge(self) -> bool:
         return await self.retaining.purge_once(self._clock.now_ms()) > 0
-
-    async def _repeat(self, name: str, step: Callable[[], Awaitable[bool]], idle_seconds: float) -> None:
-        while True:
-            begun, is_busy = self._clock.monotonic(), False
-            try:
-                is_busy = await step()
-            except DatabaseUnavailable as error:
-                _log.warning("waits for the database", work=name, reason=error.detail.get("reason"))
-            except Exception:  # noqa: BLE001 - the loop must go on
-                _log.exception("failed", work=name)
-            taken = self._clock.monotonic() - begun
-            await asyncio.sleep(taken * _REST if is_busy else idle_seconds)

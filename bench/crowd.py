@@ -20,6 +20,7 @@ import uvloop
 from pyreqwest.client import Client, ClientBuilder
 
 from bench.connectors import Connector
+from bench.crew import Agent as Hired
 from bench.crew import hire
 from bench.people import Agent, Consumer, Person, World
 from bench.stage import ACCOUNT, Stage
@@ -84,8 +85,8 @@ class _Crowd:
         hired = await asyncio.to_thread(lambda: hire(stage, managers, "agent_manager", prefix="manager"))
         await self._join(hired, "MANAGER")
 
-    async def _join(self, hired: Sequence[object], role: str) -> None:
-        agents = [Agent(self._world, one.name, one.socket_path) for one in hired]  # type: ignore[attr-defined]
+    async def _join(self, hired: Sequence[Hired], role: str) -> None:
+        agents = [Agent(self._world, one.name, one.socket_path) for one in hired]
         dialogs = [one.dialog for one in self._consumers]
         places = {agent.name: place for place, agent in enumerate(agents)}
         await _each(lambda agent: agent.join(dialogs[places[agent.name] :: len(agents)], role), agents)

@@ -13,6 +13,7 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from switchbay.engagement.domain import conditions as c
@@ -199,7 +200,7 @@ def evaluations(seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
             visits = [visit(chance, one, max(1, size // 2), index.locations_of) for one in range(_VISITS)]
             _rate(_asked(index), visits, 0.3)
             rate, found = max(_rate(_asked(index), visits, seconds / 4) for _ in range(4))
-            alone, _ = _rate(lambda one, index=index: index.eligible(one, APP, NOW), visits, seconds)  # type: ignore[misc]
+            alone, _ = _rate(partial(index.eligible, app_installation_id=APP, now=NOW), visits, seconds)
             plain, _ = _rate(_asked(Interpreter(offers)), visits, _PLAIN_SECONDS)
             yield (
                 f"{size} engagements, {'everywhere' if everywhere else 'by page'}",

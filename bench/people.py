@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import random
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ class Line:
 
 
 @dataclass
-class Person:
+class Person(ABC):
     """Somebody with a socket. ``transcripts``: of each dialog the texts, by sequence. ``said``: sequence by text."""
 
     world: World
@@ -142,17 +143,17 @@ class Person:
             self.connections += 1
             return Line(connection, partial(self.told, self.connections))
 
+    @abstractmethod
     def told(self, connection: int, frame: Body) -> None:
         """Take a notification."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def read_on(self, line: Line) -> None:
         """Ask for what is missing."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def say(self, line: Line, dialog: str, text: str) -> None:
         """Say something. Raises ``Lost``."""
-        raise NotImplementedError
 
     async def live(self) -> None:
         """Talk, listen, break, come back, until there is nothing to say and ``may_go`` is set."""

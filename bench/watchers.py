@@ -18,7 +18,6 @@ import ssl
 import struct
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 _STAMP = re.compile(rb'"bench (\d{9}) (\d{16}) ')
@@ -207,19 +206,14 @@ class _Watchers:
         }
 
 
-def _arguments() -> Iterator[tuple[str, dict[str, object]]]:
-    yield "--port", {"type": int, "required": True}
-    yield "--ca", {"type": Path, "required": True}
-    yield "--connections", {"type": Path, "required": True, "help": "a line for each: path and requests, by tabs"}
-    yield "--timed", {"type": int, "default": 0, "help": "take the time at every so-manieth connection; 0: at none"}
-    yield "--marks", {"default": "Notification", "help": "what the beginning of a frame holds whose time is taken"}
-
-
 def main() -> None:
     """Open the connections, say so, and obey."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, options in _arguments():
-        parser.add_argument(name, **options)  # type: ignore[arg-type]  # as argparse has them
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--ca", type=Path, required=True)
+    parser.add_argument("--connections", type=Path, required=True, help="a line for each: path and requests, by tabs")
+    parser.add_argument("--timed", type=int, default=0, help="take the time at every so-manieth connection; 0: at none")
+    parser.add_argument("--marks", default="Notification", help="what the beginning of a timed frame holds")
     given = parser.parse_args()
     watchers = _Watchers()
     watchers.open(given)

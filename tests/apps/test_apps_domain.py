@@ -7,7 +7,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbay.apps.domain.installations import is_app_id, name_key
-from switchbay.apps.domain.preconditions import ANY, Precondition, parse_if_match
 from switchbay.apps.domain.secrets import (
     ClientSecret,
     EndedSecret,
@@ -25,6 +24,7 @@ from switchbay.apps.domain.secrets import (
     rotate,
     secret_name,
 )
+from switchbay.kit.preconditions import ANY, Precondition, parse_if_match
 
 OLD = ClientSecret("sec_old", digest_of("old"), created_at=1)
 NEW = ClientSecret("sec_new", digest_of("new"), created_at=100)

@@ -16,9 +16,9 @@ from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
 from switchbay.apps import errors, wire
 from switchbay.apps.changes import Found
 from switchbay.apps.domain.conversations import AccessState
-from switchbay.apps.domain.preconditions import ANY, Precondition, parse_if_match
 from switchbay.apps.service import Apps
 from switchbay.infra.web import client_address, decode_as, read_body
+from switchbay.kit.preconditions import ANY, Precondition, parse_if_match
 from switchbay.manifest.public import Manifest, Report, export
 
 MOST_BYTES: Final = 256 * 1024

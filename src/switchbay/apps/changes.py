@@ -8,7 +8,6 @@ from switchbay.accounts.public import Actor, record_audit
 from switchbay.apps import documents, errors
 from switchbay.apps.clients import Clients
 from switchbay.apps.domain.installations import Installation, is_app_id, name_key
-from switchbay.apps.domain.preconditions import Precondition
 from switchbay.apps.domain.secrets import ClientSecret
 from switchbay.apps.store import installations, logos, secrets
 from switchbay.apps.store.logos import LogoState
@@ -16,6 +15,7 @@ from switchbay.infra.db import Database, Tx, UniqueViolation, Work
 from switchbay.infra.machine import Clock
 from switchbay.infra.vault import Vault
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.preconditions import Precondition, revision_stale
 from switchbay.kit.secret import Secret
 from switchbay.manifest.public import Change, diff
 
@@ -154,4 +154,4 @@ def expect_app_id(app_id: str) -> None:
 def expect_revision(condition: Precondition, revision: int) -> None:
     """Raise ``revision_stale`` unless the condition holds."""
     if not condition.holds(revision):
-        raise errors.revision_stale(revision)
+        raise revision_stale(revision)

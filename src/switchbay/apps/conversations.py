@@ -7,11 +7,11 @@ from switchbay.apps import errors
 from switchbay.apps.changes import Changes, Found
 from switchbay.apps.domain.conversations import AccessState, decided
 from switchbay.apps.domain.installations import Installation
-from switchbay.apps.domain.preconditions import ANY, Precondition
 from switchbay.apps.owners import publish_owner
 from switchbay.apps.store import conversations as store
 from switchbay.infra.db import Tx
 from switchbay.infra.vault import Vault
+from switchbay.kit.preconditions import ANY, Precondition
 
 _ACTIONS = {
     AccessState.APPROVED: "app.approve_conversations",

@@ -10,7 +10,6 @@ from switchbay.accounts.public import Actor
 from switchbay.apps import errors
 from switchbay.apps.changes import Changes, Found
 from switchbay.apps.domain.installations import Installation
-from switchbay.apps.domain.preconditions import ANY
 from switchbay.apps.domain.secrets import (
     MOST_SECRETS,
     ClientSecret,
@@ -30,6 +29,7 @@ from switchbay.infra.db import Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.preconditions import ANY
 from switchbay.kit.secret import Secret
 
 

@@ -13,7 +13,6 @@ from switchbay.manifest.public import (
     ALL_CONVERSATIONS,
     CANONICAL_EVENTS,
     SERVER_FIELDS,
-    Engagement,
     Manifest,
     Options,
     check_value,
@@ -84,28 +83,6 @@ def ordering(document: Mapping[str, JsonValue]) -> Ordering:
 def asks_for_all_conversations(document: Mapping[str, JsonValue]) -> bool:
     """Whether the app asks for the events of all conversations of the account."""
     return _webhooks(document).get("conversations") == ALL_CONVERSATIONS
-
-
-def engagement(document: Mapping[str, JsonValue]) -> Engagement | None:
-    """What the app lets campaigns choose; None where its manifest does not speak of engagements."""
-    found = _object(document.get("capabilities")).get("engagement")
-    if not isinstance(found, dict):
-        return None
-    return Engagement(
-        design_engagement=found.get("design_engagement") is True,
-        design_window=found.get("design_window") is True,
-        entry_point=_words(found, "entry_point"),
-        visitor_behavior=_words(found, "visitor_behavior"),
-        target_audience=_words(found, "target_audience"),
-        goal=_words(found, "goal"),
-        consumer_identity=_words(found, "consumer_identity"),
-        language_selection=found.get("language_selection") is True,
-    )
-
-
-def _words(value: Mapping[str, JsonValue], name: str) -> tuple[str, ...]:
-    words = value.get(name)
-    return tuple(word for word in words if isinstance(word, str)) if isinstance(words, list) else ()
 
 
 def logo_uri(document: Mapping[str, JsonValue]) -> str | None:

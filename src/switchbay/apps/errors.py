@@ -21,26 +21,6 @@ def app_name_taken(client_name: str) -> AppError:
     )
 
 
-def revision_missing(revision: int) -> AppError:
-    """A change came without If-Match."""
-    return AppError(
-        Kind.PRECONDITION_REQUIRED,
-        "revision_missing",
-        "Send If-Match with the ac-revision that the change is based on, or * for any.",
-        {"revision": revision},
-    )
-
-
-def revision_stale(revision: int) -> AppError:
-    """If-Match names another revision than the current one."""
-    return AppError(
-        Kind.STALE,
-        "revision_stale",
-        "The apps of this account changed since the revision in If-Match; read them again.",
-        {"revision": revision},
-    )
-
-
 def manifest_invalid(report: Mapping[str, JsonValue]) -> AppError:
     """The manifest has errors; the whole report is in the detail."""
     return AppError(

@@ -2,7 +2,6 @@
 
 from switchbay.apps.domain.clients import Client, localise
 from switchbay.apps.domain.engagements import EngagementSource, EngagementSources
-from switchbay.apps.domain.preconditions import Precondition, parse_if_match
 from switchbay.apps.domain.secrets import SecretCheck
 from switchbay.apps.service import Apps
 
@@ -11,8 +10,6 @@ __all__ = [
     "Client",
     "EngagementSource",
     "EngagementSources",
-    "Precondition",
     "SecretCheck",
     "localise",
-    "parse_if_match",
 ]

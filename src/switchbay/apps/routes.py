@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute, Route
 
 from switchbay.accounts.public import Accounts, Actor, Principal, Role, actor_of, require
 from switchbay.apps import errors
-from switchbay.apps.domain.preconditions import Precondition, parse_if_match
 from switchbay.apps.service import Apps
 from switchbay.apps.wire import installation_object
 from switchbay.infra.web import client_address, error_response, json_response, read_body
 from switchbay.kit.errors import AppError
 from switchbay.kit.ids import is_account_id
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.preconditions import Precondition, parse_if_match, revision_missing
 from switchbay.kit.secret import Secret
 
 BASE: Final = "/api/account/{account}/configuration/app-install/installations"
@@ -137,7 +137,7 @@ class _AppInstall:
         found = await self._service.get_app(principal.account_id, app_id)
         condition = parse_if_match(request.headers.getlist("if-match"))
         if condition is None:
-            raise errors.revision_missing(found.revision)
+            raise revision_missing(found.revision)
         return condition
 
     async def _reveal(self, request: Request, principal: Principal, app_ids: Sequence[str]) -> dict[str, Secret]:

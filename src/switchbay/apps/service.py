@@ -20,7 +20,6 @@ from switchbay.apps.domain.clients import Client
 from switchbay.apps.domain.conversations import access_after_change
 from switchbay.apps.domain.engagements import EngagementSource, EngagementSources
 from switchbay.apps.domain.installations import Installation, is_app_id, name_key
-from switchbay.apps.domain.preconditions import ANY, Precondition
 from switchbay.apps.domain.secrets import SecretCheck, current_secret
 from switchbay.apps.owners import publish_owner
 from switchbay.apps.store import conversations, installations, logos, secrets
@@ -30,8 +29,9 @@ from switchbay.infra.db import Database, Tx
 from switchbay.infra.egress import Egress
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.vault import Vault
+from switchbay.kit.preconditions import ANY, Precondition
 from switchbay.kit.secret import Secret
-from switchbay.manifest.public import Change, Manifest, Options, Report, check_text, redact
+from switchbay.manifest.public import Change, Manifest, Options, Report, check_text, engagement_of, redact
 from switchbay.webhooks.public import Health, find_health, remove_owner
 
 AlsoDo: TypeAlias = Callable[[Tx, str], Awaitable[None]]
@@ -106,7 +106,7 @@ class Apps:
         revision = await installations.find_revision(tx, account_id)
         apps = {
             app.installation_id: EngagementSource(
-                app.installation_id, app.client_name, app.enabled, documents.engagement(app.document)
+                app.installation_id, app.client_name, app.enabled, engagement_of(app.document)
             )
             for app in await installations.list_all(tx, self._vault, account_id)
         }

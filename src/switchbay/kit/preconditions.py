@@ -1,8 +1,10 @@
-"""What ``If-Match`` asks for: at which revision of the account's apps a change may be made (RFC 9110 §13.1.1)."""
+"""What ``If-Match`` asks for: at which revision of a collection a change may be made (RFC 9110 §13.1.1)."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from switchbay.kit.errors import AppError, Kind
 
 _REVISION = re.compile(r'(?:W/)?(")?(-?[0-9]{1,18})(?(1)")')
 
@@ -38,3 +40,23 @@ def parse_if_match(values: Sequence[str]) -> Precondition | None:
         if match is not None:
             revisions.add(int(match[2]))
     return Precondition(any=False, revisions=frozenset(revisions))
+
+
+def revision_missing(revision: int) -> AppError:
+    """A change came without ``If-Match``."""
+    return AppError(
+        Kind.PRECONDITION_REQUIRED,
+        "revision_missing",
+        "Send If-Match with the ac-revision that the change is based on, or * for any.",
+        {"revision": revision},
+    )
+
+
+def revision_stale(revision: int) -> AppError:
+    """``If-Match`` names another revision than the current one."""
+    return AppError(
+        Kind.STALE,
+        "revision_stale",
+        "What you are changing has changed since the revision in If-Match; read it again.",
+        {"revision": revision},
+    )

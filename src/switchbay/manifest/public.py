@@ -20,6 +20,7 @@ from switchbay.manifest.domain.fixes import fix_all
 from switchbay.manifest.domain.localised import localise, look_up
 from switchbay.manifest.domain.logo import logo_finding
 from switchbay.manifest.domain.model import Engagement, Manifest, Options, Webhook
+from switchbay.manifest.domain.normal import engagement_of
 from switchbay.manifest.domain.placeholders import Filled, FilledTooLarge, fill_text, fill_value
 from switchbay.manifest.domain.schema import json_schema
 from switchbay.manifest.domain.uris import is_loopback
@@ -52,6 +53,7 @@ __all__ = [
     "check_text",
     "check_value",
     "diff",
+    "engagement_of",
     "export",
     "fill",
     "fill_text",

@@ -64,26 +64,6 @@ def configuration_full(type_: str, most: int) -> AppError:
     )
 
 
-def revision_missing(revision: int) -> AppError:
-    """A change came without If-Match."""
-    return AppError(
-        Kind.PRECONDITION_REQUIRED,
-        "revision_missing",
-        "Send If-Match with the ac-revision that the change is based on, or * for any.",
-        {"revision": revision},
-    )
-
-
-def revision_stale(revision: int) -> AppError:
-    """If-Match names another revision than the current one."""
-    return AppError(
-        Kind.STALE,
-        "revision_stale",
-        "The configuration changed since the revision in If-Match; read it again.",
-        {"revision": revision},
-    )
-
-
 def call_not_allowed(method: str) -> AppError:
     """The method, or the method that overrides it, means nothing here."""
     return AppError(Kind.NOT_ALLOWED, "call_not_allowed", "This method is not allowed here.", {"method": method[:20]})

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from switchbay.accounts.public import Accounts, Actor, Principal, Role, actor_of, require
-from switchbay.apps.public import Precondition, parse_if_match
 from switchbay.engagement.configuration import errors, wire
 from switchbay.engagement.configuration.domain.catalogue import COLLECTIONS, TypeInfo
 from switchbay.engagement.configuration.domain.checking import is_id
@@ -25,6 +24,7 @@ from switchbay.engagement.domain.objects import EngagementSettings
 from switchbay.infra.web import client_address, error_response, json_response, read_body
 from switchbay.kit.errors import AppError
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.preconditions import Precondition, parse_if_match, revision_missing
 
 BASE: Final = "/api/account/{account}/configuration/le-campaigns"
 MOST_BYTES: Final = 256 * 1024
@@ -273,7 +273,7 @@ def _flag(request: Request, name: str) -> bool:
 def _given_condition(request: Request, revision: int) -> Precondition:
     condition = parse_if_match(request.headers.getlist("if-match"))
     if condition is None:
-        raise errors.revision_missing(revision)
+        raise revision_missing(revision)
     return condition
 
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from switchbay.accounts.public import Actor, record_audit
-from switchbay.apps.public import Apps, EngagementSources, Precondition
+from switchbay.apps.public import Apps, EngagementSources
 from switchbay.engagement.configuration import context, errors, store
 from switchbay.engagement.configuration.context import Skills
 from switchbay.engagement.configuration.domain.catalogue import TYPES, ObjectType, type_of
@@ -32,6 +32,7 @@ from switchbay.engagement.domain.objects import (
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.preconditions import Precondition, revision_stale
 
 T = TypeVar("T")
 _STATUS_ACTIONS: Final = {"published": "publish", "paused": "pause"}
@@ -298,7 +299,7 @@ class Configuration:
         async def work(tx: Tx) -> T:
             state = await store.raise_revision(tx, account_id)
             if condition is not None and not condition.holds(state.revision - 1):
-                raise errors.revision_stale(state.revision - 1)
+                raise revision_stale(state.revision - 1)
             result = await step(tx, state, Audit(account_id, actor, now))
             tx.on_commit(partial(self._offers.changed, account_id))
             return result

@@ -26,7 +26,7 @@ def to_manifest(document: Mapping[str, JsonValue]) -> Manifest:
         logo_uri=_text(document, "logo_uri") or None,
         webhooks=tuple(_webhook(event, webhooks) for event in words.CANONICAL_EVENTS if event in webhooks),
         retention_time=retention if isinstance(retention, int) else 0,
-        engagement=_engagement(capabilities),
+        engagement=engagement_of(document),
         quick_launch_enabled=document.get("quick_launch_enabled") is True,
         entry_uri=_text(document, "entry_uri") or None,
         localised=_localised(document),
@@ -58,10 +58,11 @@ def _webhook(event: str, webhooks: Mapping[str, JsonValue]) -> Webhook:
     )
 
 
-def _engagement(capabilities: Mapping[str, JsonValue]) -> Engagement | None:
-    if "engagement" not in capabilities:
+def engagement_of(document: Mapping[str, JsonValue]) -> Engagement | None:
+    """What a normalised document lets campaigns choose; None where it does not speak of engagements."""
+    engagement = _object(document, "capabilities").get("engagement")
+    if not isinstance(engagement, dict):
         return None
-    engagement = _object(capabilities, "engagement")
     return Engagement(
         design_engagement=engagement.get("design_engagement") is True,
         design_window=engagement.get("design_window") is True,

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from switchbay.accounts.public import Accounts, Actor, Role, actor_of, require
-from switchbay.apps.public import Apps, Client, Precondition
+from switchbay.apps.public import Apps, Client
 from switchbay.infra.db import Database, Tx
 from switchbay.infra.machine import Clock, Randomness
 from switchbay.infra.web import json_bytes
 from switchbay.kit.errors import AppError, Kind
 from switchbay.kit.ids import is_account_id
 from switchbay.kit.jsonvalue import JsonValue
+from switchbay.kit.preconditions import Precondition
 from switchbay.manifest.public import Manifest, Severity
 from switchbay.oauth import errors
 from switchbay.oauth.domain import Policy, digest

@@ -487,6 +487,47 @@ def test_a_campaign_is_exported_and_imported(admin: User, bay: Bay, tmp_path: Pa
     assert admin.run("engagement", "export", "999999").exit_code == 4
 
 
+def test_an_engagement_is_explained_and_its_campaign_simulated(admin: User, installed: dict[str, Any]) -> None:
+    app_id = installed["app"]["id"]
+    offer = {"id": 2, "campaignId": 1, "name": "Banner", "appInstallationId": app_id, "entryPoints": [3]}
+    made = admin.json(
+        "engagement",
+        "import",
+        "-",
+        stdin=json.dumps(
+            {
+                "format": "switchbay-campaign",
+                "version": 1,
+                "apps": [{"id": app_id, "clientName": installed["app"]["client_name"]}],
+                "campaign": {"id": 1, "name": "Till", "controlGroup": {"percentage": 0}},
+                "engagements": [offer],
+                "locations": [{"id": 3, "name": "Cart", "conditions": [{"type": "section", "include": ["cart"]}]}],
+            }
+        ),
+    )
+    campaign, engagement = str(made["campaignId"]), str(made["ids"]["engagements"]["2"])
+    home = json.dumps({"pages": [{"sections": ["home"]}]})
+    explained = admin.run("engagement", "explain", engagement, "--visit", "-", stdin=home)
+    assert explained.exit_code == 0, explained.stderr
+    assert "Banner is not offered." in explained.stdout  # its campaign is a draft
+    assert "no    2 published" in explained.stdout
+    assert "no    5 entry point" in explained.stdout
+    assert '["home"]' in explained.stdout
+    cart = home.replace("home", "cart")
+    assert "yes   5 entry point" in admin.run("engagement", "explain", engagement, "--visit", "-", stdin=cart).stdout
+    refused = admin.run("engagement", "explain", engagement, "--visit", "-", stdin='{"pages": 3}')
+    assert (refused.exit_code, "(visit_invalid)" in refused.stderr) == (1, True)
+    assert admin.run("engagement", "explain", "999999", "--visit", "-", stdin="{}").exit_code == 4
+    tried = admin.json("engagement", "simulate", campaign)
+    assert (tried["campaignId"], tried["visits"]) == (int(campaign), 1000)
+    (one,) = tried["engagements"]
+    held, alone = one["heldBy"], one["heldOnlyBy"]
+    both = held["entry point"] - alone["entry point"]
+    assert held["control group"] - alone["control group"] == both
+    assert 0 < one["eligible"] == 1000 - sum(alone.values()) - both < 1000
+    assert "Banner" in admin.run("engagement", "simulate", campaign).stdout
+
+
 def test_the_report_of_engagements_is_shown(admin: User) -> None:
     report = admin.json("engagement", "report", "--since", "2d", "--by", "day,campaign")
     assert (report["by"], report["lines"], report["totals"]["displayed"]) == (["day", "campaign"], [], 0)
